@@ -1,0 +1,146 @@
+//! What the API tells: nodes, storage, the snapshot, GitOps.
+
+use super::{State, View};
+use crate::{
+    observe::{ApiHealth, ClusterFacts, NodeFacts, PodFacts, SnapshotFacts},
+    seen::Seen,
+    table::Wanted,
+    unit::Unit,
+};
+
+pub(super) fn api(view: &View<'_>) -> State {
+    match &view.snapshot.api {
+        Seen::Known { value: ApiHealth::Ready, .. } => State::Up,
+        Seen::Known { value: ApiHealth::NotReady, .. } => State::Down,
+        Seen::Unknown { why, .. } => State::Unknown(*why),
+    }
+}
+
+pub(super) fn node(view: &View<'_>, host: usize, wanted: Wanted, emergency: bool) -> State {
+    let cluster = match view.cluster() {
+        Ok(cluster) => cluster,
+        Err(why) => return State::Unknown(why),
+    };
+    let name = view.plant.hosts.get(host).map(|host| host.name.as_str());
+    let Some(node) = name.and_then(|name| cluster.nodes.get(name)) else {
+        // A node that is not there carries nothing of ours and no pod.
+        return if wanted == Wanted::Down { State::Down } else { State::Up };
+    };
+    if wanted != Wanted::Down {
+        return if node.mark.is_none() { State::Up } else { State::Part("cordoned by ananke") };
+    }
+    match (node.unschedulable, is_drained(view, node, emergency)) {
+        (false, _) => State::Up,
+        (true, true) => State::Down,
+        (true, false) => State::Part("cordoned, pods or volumes are left"),
+    }
+}
+
+fn is_drained(view: &View<'_>, node: &NodeFacts, emergency: bool) -> bool {
+    let skipped = emergency && view.plant.shutdown.emergency_skips_drain;
+    // Carriers detach the volumes of others, so while they are wanted their own volumes stay.
+    let carriers = node.pods.iter().any(|pod| pod.carrier);
+    skipped || (to_evict(view, node).next().is_none() && (node.attachments == 0 || carriers))
+}
+
+/// The pods of a node that a drain still has to end, carriers excepted.
+pub(crate) fn to_evict<'n>(
+    view: &View<'_>,
+    node: &'n NodeFacts,
+) -> impl Iterator<Item = &'n PodFacts> {
+    let deletes_unmanaged = view.plant.shutdown.deletes_unmanaged;
+    node.pods.iter().filter(move |pod| !pod.carrier && (pod.managed || deletes_unmanaged))
+}
+
+pub(super) fn storage(view: &View<'_>) -> State {
+    let cluster = match view.cluster() {
+        Ok(cluster) => cluster,
+        Err(why) => return State::Unknown(why),
+    };
+    let attached =
+        cluster.stray_attachments > 0 || cluster.nodes.values().any(|node| node.attachments > 0);
+    let carriers = carriers(cluster).next().is_some();
+    match (attached, carriers) {
+        (false, false) => State::Down,
+        (true, _) => State::Part("volumes are attached"),
+        (false, true) => State::Part("pods that detach volumes still run"),
+    }
+}
+
+/// Pods that leave last, with their nodes.
+pub(crate) fn carriers(cluster: &ClusterFacts) -> impl Iterator<Item = (&str, &PodFacts)> {
+    cluster.nodes.iter().flat_map(|(name, node)| {
+        node.pods.iter().filter(|pod| pod.carrier).map(move |pod| (name.as_str(), pod))
+    })
+}
+
+/// A snapshot taken this long ago counts when nothing of ours dates this shutdown: everything was
+/// cordoned and suspended by somebody else already.
+const UNDATED_SNAPSHOT_MAX_AGE_SECONDS: i64 = 600;
+
+pub(super) fn snapshot(view: &View<'_>) -> State {
+    let marked = view.cluster().ok().and_then(oldest_mark);
+    let mut seen = false;
+    for host in 0..view.plant.hosts.len() {
+        let Some(facts) = view.facts(host).and_then(Seen::value) else { continue };
+        seen = seen || facts.server.is_some();
+        let Some(snapshot) = &facts.snapshot else { continue };
+        let since = marked.unwrap_or(facts.wall_unix_seconds - UNDATED_SNAPSHOT_MAX_AGE_SECONDS);
+        if snapshot.size_bytes > 0 && taken(snapshot) >= since {
+            return State::Down;
+        }
+    }
+    if seen { State::Up } else { State::Unknown(crate::seen::Unseen::Silent) }
+}
+
+/// When a snapshot was taken. One of ours carries the second in its name, by the clock that dated
+/// the marks too: clocks of two hosts need not agree.
+fn taken(snapshot: &SnapshotFacts) -> i64 {
+    let ours = snapshot.name.strip_prefix(SNAPSHOT_PREFIX);
+    let digits = ours.map(|rest| rest.split('-').next().unwrap_or(rest));
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(snapshot.taken_unix_seconds)
+}
+
+/// What the names of our snapshots begin with; the second of their order follows.
+pub const SNAPSHOT_PREFIX: &str = "ananke-";
+
+/// When this shutdown's first mark was set: on GitOps if there is one, else on a node.
+fn oldest_mark(cluster: &ClusterFacts) -> Option<i64> {
+    let gitops = cluster.gitops.iter().filter_map(|object| object.mark.as_ref());
+    let nodes = cluster.nodes.values().filter_map(|node| node.mark.as_ref());
+    let oldest = |mark: &crate::marks::Mark| mark.at_unix_seconds;
+    gitops.map(oldest).min().or_else(|| nodes.map(oldest).min())
+}
+
+pub(super) fn gitops(view: &View<'_>, wanted: Wanted) -> State {
+    let cluster = match view.cluster() {
+        Ok(cluster) => cluster,
+        Err(why) => return State::Unknown(why),
+    };
+    if wanted == Wanted::Down {
+        return match cluster.gitops.iter().filter(|object| !object.suspended).count() {
+            0 => State::Down,
+            left if left == cluster.gitops.len() => State::Up,
+            _ => State::Part("not all suspended"),
+        };
+    }
+    if cluster.gitops.iter().any(|object| object.mark.is_some()) {
+        State::Part("suspended by ananke")
+    } else {
+        State::Up
+    }
+}
+
+pub(super) fn source(view: &View<'_>, unit: &Unit) -> State {
+    if view.snapshot.observed.contains_key(&unit.name) {
+        return view.observed(unit);
+    }
+    match view.cluster() {
+        Err(why) => State::Unknown(why),
+        Ok(cluster) => match &cluster.source {
+            Some(source) if source.ready => State::Up,
+            Some(_) => State::Part("the Git source is not Ready"),
+            None => State::Down,
+        },
+    }
+}

@@ -1,0 +1,73 @@
+//! Evidence that a host is off. Silence is not it: a host that halts is silent long before it is
+//! off, one that boots is silent too, one behind a dead path is silent for ever.
+
+use super::View;
+use crate::{
+    seen::{Seen, Unseen},
+    time::Tick,
+};
+
+/// Whether a host is proven off.
+///
+/// Proof is silence that began after our poweroff, with its path up, for longer than the longest
+/// halt, with no wake by us and no return of mains on its supply since. With no such history,
+/// silence for longer than the longest boot *and* halt. What refuses us or shows another key is
+/// not silent.
+pub(super) fn is_proven_off(view: &View<'_>, host: usize) -> bool {
+    let Some(Seen::Unknown { why: Unseen::Silent | Unseen::PathDown, since }) = view.facts(host)
+    else {
+        return false;
+    };
+    let heard_until = path_up_until(view, host);
+    // Ticks of before this daemon's start are another's observation.
+    let silent_since = (*since).max(view.journal.started);
+    let returned = mains_returned(view, host);
+    let Some(name) = view.plant.hosts.get(host).map(|host| &host.name) else { return false };
+    let memory = view.journal.hosts.get(name);
+    let woken = memory.and_then(|memory| memory.woken);
+    if let Some(sent) = memory.and_then(|memory| memory.powered_off) {
+        let began = (*since).max(sent);
+        let is_void = |then: Option<Tick>| then.is_some_and(|then| then >= sent);
+        if !is_void(woken) && !is_void(returned) {
+            return heard_until.since(began) > view.plant.shutdown.longest_halt;
+        }
+    }
+    let quiet = [Some(silent_since), woken, returned].into_iter().flatten().max();
+    let longest = view.plant.startup.longest_boot + view.plant.shutdown.longest_halt;
+    quiet.is_some_and(|quiet| heard_until.since(quiet) > longest)
+}
+
+/// Until when the way to a host was up: silence of after that proves nothing, and what was proven
+/// before stays proven (a jump host goes off after the hosts behind it).
+fn path_up_until(view: &View<'_>, host: usize) -> Tick {
+    let heard = |carrier: usize| match view.facts(carrier) {
+        Some(Seen::Known { .. }) => view.snapshot.now,
+        Some(Seen::Unknown { since, .. }) => *since,
+        None => Tick::default(),
+    };
+    carriers_of(view, host).map(heard).min().unwrap_or(view.snapshot.now)
+}
+
+fn mains_returned(view: &View<'_>, host: usize) -> Option<Tick> {
+    let supplies = &view.plant.hosts.get(host)?.supplies;
+    supplies
+        .iter()
+        .filter_map(|supply| view.plant.supplies.get(*supply))
+        .filter_map(|supply| view.journal.supplies.get(&supply.name)?.returned)
+        .max()
+}
+
+/// Whether the way to a host is down, so that its silence proves nothing.
+pub(super) fn is_path_down(view: &View<'_>, host: usize) -> bool {
+    carriers_of(view, host).any(|carrier| !matches!(view.facts(carrier), Some(Seen::Known { .. })))
+}
+
+/// The hosts that a host is reached through and without which there is no way to it.
+fn carriers_of<'v>(view: &'v View<'_>, host: usize) -> impl Iterator<Item = usize> + 'v {
+    let only_ways = view.plant.paths.iter().filter(move |path| {
+        path.reaches.contains(&host) && path.host != Some(host) && !path.has_alternative
+    });
+    only_ways
+        .filter_map(|path| path.host)
+        .filter(|carrier| !view.plant.hosts.get(*carrier).is_some_and(|carrier| carrier.is_self))
+}

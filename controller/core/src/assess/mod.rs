@@ -1,0 +1,179 @@
+//! The state of every unit, from observation alone.
+
+mod cluster;
+mod evidence;
+mod machines;
+
+pub use cluster::SNAPSHOT_PREFIX;
+pub(crate) use cluster::{carriers, to_evict};
+
+use std::collections::BTreeSet;
+
+use crate::{
+    journal::Journal,
+    observe::{ClusterFacts, HostFacts, ObservedState, Snapshot},
+    plant::Plant,
+    seen::{Seen, Unseen},
+    table::Wanted,
+    unit::{Kind, Unit},
+};
+
+/// Which way a unit moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+}
+
+/// The state of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+    /// In between, at rest, and why.
+    Part(&'static str),
+    /// In between, on its way by itself. Neither up nor down.
+    Moving(Direction),
+    /// Not seen, and why.
+    Unknown(Unseen),
+}
+
+impl State {
+    /// The word in tables and metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Part(_) => "part",
+            Self::Moving(Direction::Up) => "starting",
+            Self::Moving(Direction::Down) => "stopping",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
+/// A snapshot, looked at through a plant.
+pub struct View<'a> {
+    /// The plant.
+    pub plant: &'a Plant,
+    /// The snapshot.
+    pub snapshot: &'a Snapshot,
+    /// The journal.
+    pub journal: &'a Journal,
+    hosts: Vec<State>,
+    absent: BTreeSet<usize>,
+    api_lost: bool,
+}
+
+impl<'a> View<'a> {
+    /// Looks.
+    pub fn new(plant: &'a Plant, snapshot: &'a Snapshot, journal: &'a Journal) -> Self {
+        let absent = plant.hosts.iter().enumerate().filter(|(_, host)| {
+            snapshot.requests.maintenance.contains(&host.name)
+                || plant.startup.ignore_unavailable.contains(&host.name)
+        });
+        let absent = absent.map(|(at, _)| at).collect();
+        let mut view =
+            Self { plant, snapshot, journal, hosts: Vec::new(), absent, api_lost: false };
+        view.hosts = (0..plant.hosts.len()).map(|host| machines::host(&view, host)).collect();
+        view.api_lost = machines::api_lost(&view);
+        view
+    }
+
+    /// What a host said of itself.
+    pub fn facts(&self, host: usize) -> Option<&'a Seen<HostFacts>> {
+        self.snapshot.hosts.get(&self.plant.hosts.get(host)?.name)
+    }
+
+    /// The state of a host.
+    pub fn host(&self, host: usize) -> State {
+        self.hosts.get(host).cloned().unwrap_or(State::Unknown(Unseen::NotYet))
+    }
+
+    /// Whether a host is planned to be absent: hands in the case, or named as unavailable and not
+    /// seen.
+    pub fn is_absent(&self, host: usize) -> bool {
+        self.absent.contains(&host)
+            && (self.host(host) != State::Up || self.is_in_maintenance(host))
+    }
+
+    fn is_in_maintenance(&self, host: usize) -> bool {
+        let name = self.plant.hosts.get(host).map(|host| host.name.as_str());
+        name.is_some_and(|name| self.snapshot.requests.maintenance.contains(name))
+    }
+
+    /// The cluster's objects, if they are known.
+    pub fn cluster(&self) -> Result<&'a ClusterFacts, Unseen> {
+        match &self.snapshot.cluster {
+            Seen::Known { value, .. } => Ok(value),
+            Seen::Unknown { why, .. } => Err(*why),
+        }
+    }
+
+    /// Whether fewer control planes can be alive than a quorum needs: nobody can suspend, drain
+    /// or snapshot any more, and on the way down nobody will start a server for it.
+    pub const fn is_api_lost(&self) -> bool {
+        self.api_lost
+    }
+
+    /// The state of a unit that is wanted `wanted`. A cordon or suspend of somebody else counts as
+    /// up on the way up and as done on the way down, so the way matters.
+    pub fn state(&self, unit: &Unit, wanted: Wanted, emergency: bool) -> State {
+        let host = unit.host.unwrap_or(usize::MAX);
+        match unit.kind {
+            Kind::Supply | Kind::Own => State::Up,
+            Kind::Path => machines::path(self, unit),
+            Kind::Host => self.host(host),
+            Kind::Clock => machines::clock(self),
+            Kind::Server => machines::server(self, host),
+            Kind::Agent => machines::agent(self, host),
+            Kind::Api => cluster::api(self),
+            Kind::Node => cluster::node(self, host, wanted, emergency),
+            Kind::Storage => cluster::storage(self),
+            Kind::Snapshot => cluster::snapshot(self),
+            Kind::Gitops => cluster::gitops(self, wanted),
+            Kind::Source => cluster::source(self, unit),
+            Kind::Quiesce | Kind::Layer | Kind::Vault | Kind::Images | Kind::Gate | Kind::Soak => {
+                self.observed(unit)
+            }
+        }
+    }
+
+    fn observed(&self, unit: &Unit) -> State {
+        match self.snapshot.observed.get(&unit.name) {
+            Some(Seen::Known { value: ObservedState::Up, .. }) => State::Up,
+            Some(Seen::Known { value: ObservedState::Started { .. }, .. }) => {
+                State::Part("started, not healthy")
+            }
+            Some(Seen::Known { value: ObservedState::Down { .. }, .. }) => State::Down,
+            Some(Seen::Unknown { why, .. }) => State::Unknown(*why),
+            None => State::Unknown(Unseen::NotYet),
+        }
+    }
+
+    /// Whether a unit has come half-way up.
+    pub fn is_started(&self, unit: &Unit) -> bool {
+        matches!(self.observed(unit), State::Up | State::Part(_))
+    }
+
+    /// Whether what a unit is about cannot happen any more.
+    pub fn is_moot(&self, unit: &Unit) -> bool {
+        let host_is_off = || {
+            let host = unit.host.unwrap_or(usize::MAX);
+            let service = match self.plant.hosts.get(host).map(|host| host.role) {
+                Some(crate::plant::Role::Server) => machines::server(self, host),
+                _ => machines::agent(self, host),
+            };
+            service == State::Down
+        };
+        match unit.kind {
+            Kind::Gitops | Kind::Quiesce | Kind::Snapshot | Kind::Storage => self.api_lost,
+            Kind::Node => self.api_lost || host_is_off(),
+            _ => false,
+        }
+    }
+}

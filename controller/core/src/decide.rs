@@ -1,0 +1,453 @@
+//! Decide: one snapshot, one decision. Synchronous and total.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use ananke_crds::policy::Target;
+
+use crate::{
+    assess::View,
+    conditions::Reason,
+    decision::{Blocked, Decision, Effective, UnitReport, Waiting},
+    episode::{Episode, EpisodePhase},
+    journal::Journal,
+    ladder::{self, Offer},
+    observe::{ActiveState, Snapshot},
+    plant::{Plant, Role},
+    seen::{Seen, Unseen},
+    signals::{self, Context, Gate, Phase, SupplyMemory},
+    step::PlannedStep,
+    table::Wanted,
+    unit::{Kind, Unit, UnitId},
+    walk::{self, Row, Scope, Walk, signal_on},
+};
+
+/// At rest.
+const LOOK_AGAIN_CALM: Duration = Duration::from_secs(5);
+/// While something moves.
+const LOOK_AGAIN_BUSY: Duration = Duration::from_secs(1);
+
+/// What to do now, and why nothing else.
+pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision {
+    let view = View::new(plant, snapshot, journal);
+    let budget = walk::budget(&view);
+    let supplies = advance_supplies(&view, budget);
+    let gates = gates(&view, &supplies);
+    let scope = Scope::new(plant, &supplies, &gates);
+    let walk = Walk::new(&view, &gates, &scope);
+    let episode = episode(&walk, &supplies);
+    let mut draft = Draft::new(&walk, &episode);
+    draft.go();
+    let turns = Turns::of(&walk, &draft.free);
+    let busy = !draft.steps.is_empty() || !draft.waiting.is_empty() || !scope.live.is_empty();
+    Decision {
+        at: snapshot.now,
+        effective: effective(&walk, &supplies),
+        units: reports(&walk, &draft),
+        steps: draft.steps,
+        waiting: draft.waiting,
+        blocked: draft.blocked,
+        budget,
+        seconds_left: walk::seconds_left(&walk),
+        own_wanted_up: journal.own_off && walk.own_target() != Some(Target::Poweroff),
+        supplies,
+        episode,
+        began: turns.began,
+        ended: turns.ended,
+        look_again: if busy { LOOK_AGAIN_BUSY } else { LOOK_AGAIN_CALM },
+    }
+}
+
+const NOT_YET: Seen<crate::observe::SupplyReading> =
+    Seen::Unknown { why: Unseen::NotYet, since: crate::time::Tick::from_millis(0) };
+
+fn advance_supplies(view: &View<'_>, budget: Duration) -> BTreeMap<String, SupplyMemory> {
+    let blank = SupplyMemory::default();
+    let advance = |plan: &crate::plant::SupplyPlan| {
+        let signal = format!("ups/{}", plan.name);
+        let mask = view.snapshot.requests.masks.iter().find(|mask| mask.signal == signal);
+        let context = Context {
+            plan,
+            seen: view.snapshot.supplies.get(&plan.name).unwrap_or(&NOT_YET),
+            budget,
+            mask,
+            now: view.snapshot.now,
+        };
+        let before = view.journal.supplies.get(&plan.name).unwrap_or(&blank);
+        (plan.name.clone(), signals::advance(before, &context))
+    };
+    view.plant.supplies.iter().map(advance).collect()
+}
+
+fn gates(view: &View<'_>, memories: &BTreeMap<String, SupplyMemory>) -> Vec<Gate> {
+    let blank = SupplyMemory::default();
+    let gate = |plan: &crate::plant::SupplyPlan| {
+        let seen = view.snapshot.supplies.get(&plan.name).unwrap_or(&NOT_YET);
+        let memory = memories.get(&plan.name).unwrap_or(&blank);
+        signals::gate(plan, seen, memory, view.snapshot.now)
+    };
+    view.plant.supplies.iter().map(gate).collect()
+}
+
+fn effective(walk: &Walk<'_>, supplies: &BTreeMap<String, SupplyMemory>) -> Effective {
+    let plant = walk.view.plant;
+    let asked: Vec<&Row> = walk
+        .iter()
+        .filter(|(_, unit, _)| matches!(unit.kind, Kind::Host | Kind::Own | Kind::Api))
+        .map(|(_, _, row)| row)
+        .collect();
+    let target = asked.iter().map(|row| row.target).max().unwrap_or(plant.declared);
+    let mut effective = Effective {
+        declared: plant.declared,
+        target,
+        by: "operator".into(),
+        cause: None,
+        hosts: Vec::new(),
+        held: false,
+    };
+    let all: Vec<usize> = (0..plant.supplies.len()).collect();
+    if let Some((supply, phase)) = signal_on(walk.scope, &all)
+        && let Some(plan) = plant.supplies.get(supply)
+    {
+        effective.by = format!("ups/{}", plan.name);
+        effective.held = phase == Phase::Held;
+        let cause = supplies.get(&plan.name).and_then(|memory| memory.cause.as_ref());
+        effective.cause = cause.map(|cause| format!("{}: {}", plan.name, cause.figures));
+        let covered = |row: &Row| row.target == target;
+        let hosts: Vec<_> = walk
+            .iter()
+            .filter(|(_, unit, _)| matches!(unit.kind, Kind::Host | Kind::Own))
+            .collect();
+        if !hosts.iter().all(|(_, _, row)| covered(row)) {
+            effective.hosts = hosts
+                .iter()
+                .filter(|(_, _, row)| covered(row))
+                .map(|(_, unit, _)| unit.short_name().to_owned())
+                .collect();
+        }
+    }
+    effective
+}
+
+fn episode(walk: &Walk<'_>, supplies: &BTreeMap<String, SupplyMemory>) -> Episode {
+    let before = &walk.view.journal.episode;
+    let asked = walk.view.snapshot.requests.startups;
+    let going_down = walk.rows.iter().any(|row| row.target != Target::Running);
+    let all_up = walk.rows.iter().all(Row::has_arrived);
+    let lost_in_outage = walk.iter().any(|(_, unit, row)| {
+        let feeds = unit.host.and_then(|host| walk.view.plant.hosts.get(host));
+        row.wanted == Wanted::Up
+            && row.state != crate::assess::State::Up
+            && feeds.is_some_and(|host| {
+                let plans = host.supplies.iter().filter_map(|s| walk.view.plant.supplies.get(*s));
+                let mut memories = plans.filter_map(|plan| supplies.get(&plan.name));
+                memories.any(|memory| memory.unsettled)
+            })
+    });
+    let phase = match before.phase {
+        _ if going_down || asked > before.startups => EpisodePhase::Recovering,
+        EpisodePhase::Holding if lost_in_outage => EpisodePhase::Recovering,
+        EpisodePhase::Recovering if all_up => EpisodePhase::Holding,
+        phase => phase,
+    };
+    let since = if phase == before.phase { before.since } else { walk.view.snapshot.now };
+    Episode { phase, since, startups: asked }
+}
+
+/// A decision in the making.
+struct Draft<'w, 'a> {
+    walk: &'w Walk<'a>,
+    episode: &'w Episode,
+    steps: Vec<PlannedStep>,
+    waiting: Vec<Waiting>,
+    blocked: Vec<Blocked>,
+    /// Units that nothing holds back.
+    free: Vec<UnitId>,
+    /// Servers that may still be stopped while the API is to stay up.
+    spare_servers: u32,
+}
+
+impl<'w, 'a> Draft<'w, 'a> {
+    fn new(walk: &'w Walk<'a>, episode: &'w Episode) -> Self {
+        Self {
+            walk,
+            episode,
+            steps: Vec::new(),
+            waiting: Vec::new(),
+            blocked: Vec::new(),
+            free: Vec::new(),
+            spare_servers: spare_servers(walk),
+        }
+    }
+
+    fn go(&mut self) {
+        self.hold();
+        let walk = self.walk;
+        for (id, unit, row) in walk.iter() {
+            if !row.has_arrived() {
+                self.unit(id, unit, row);
+            }
+        }
+    }
+
+    /// What holds everything.
+    fn hold(&mut self) {
+        let view = self.walk.view;
+        if view.plant.suspended {
+            self.blocked.push(Blocked {
+                unit: None,
+                reason: Reason::Suspended,
+                message: "spec.suspend is true: set it to false to go on".into(),
+            });
+        }
+        if let Some(hold) = &view.snapshot.requests.hold {
+            let why =
+                if hold.reason.is_empty() { String::new() } else { format!(" ({})", hold.reason) };
+            self.blocked.push(Blocked {
+                unit: None,
+                reason: Reason::OnHold,
+                message: format!("held by an operator{why}: `ananke release` goes on"),
+            });
+        }
+    }
+
+    fn unit(&mut self, id: UnitId, unit: &Unit, row: &Row) {
+        if let Some(supply) = row.shut.filter(|_| row.wanted == Wanted::Up) {
+            return self.behind_gate(unit, row, supply);
+        }
+        if !row.blockers.is_empty() {
+            if self.may_cordon_early(id, unit, row) && !self.is_held(row) {
+                match ladder::offer_cordon(self.walk, unit) {
+                    Offer::Step(step) => return self.steps.push(step),
+                    Offer::Wait(reason, message) => return self.leaf(unit, row, reason, message),
+                }
+            }
+            return self.behind(unit, row);
+        }
+        self.free.push(id);
+        if let Some((reason, message)) = self.not_now(unit, row) {
+            return self.leaf(unit, row, reason, message);
+        }
+        match ladder::offer(self.walk, id, unit, row) {
+            Offer::Step(step) => self.steps.push(step),
+            Offer::Wait(reason, message) => self.leaf(unit, row, reason, message),
+        }
+        if row.stuck {
+            self.overdue(unit);
+        }
+    }
+
+    /// Steps that are not begun although nothing in the graph holds them back.
+    fn not_now(&mut self, unit: &Unit, row: &Row) -> Option<(Reason, String)> {
+        if self.is_held(row) {
+            let reason =
+                if self.walk.view.plant.suspended { Reason::Suspended } else { Reason::OnHold };
+            return Some((reason, "no new step is begun".into()));
+        }
+        if self.is_left_alone(unit, row) {
+            let message = "lost in steady state: `ananke set-target running` brings it back";
+            self.blocked.push(Blocked {
+                unit: Some(unit.name.clone()),
+                reason: Reason::LostWhileHolding,
+                message: message.into(),
+            });
+            return Some((Reason::LostWhileHolding, message.into()));
+        }
+        if unit.kind == Kind::Server && row.wanted == Wanted::Down && is_serving(self.walk, unit) {
+            let Some(spare) = self.spare_servers.checked_sub(1) else {
+                let message =
+                    "stopping it would lose the etcd quorum while the cluster is to be up";
+                return Some((Reason::DependencyNotReady, message.into()));
+            };
+            self.spare_servers = spare;
+        }
+        None
+    }
+
+    /// Holds do not bind what a supply asks for, unless the operator said so.
+    fn is_held(&self, row: &Row) -> bool {
+        let view = self.walk.view;
+        let by_signal = row.wanted == Wanted::Down
+            && row.target > view.plant.declared
+            && self.walk.scope.is_emergency();
+        let hold = view.snapshot.requests.hold.as_ref();
+        let binds_signals = hold.is_some_and(|hold| hold.even_on_battery);
+        (view.plant.suspended || hold.is_some()) && (!by_signal || binds_signals)
+    }
+
+    /// In steady state only our own marks are undone.
+    fn is_left_alone(&self, unit: &Unit, row: &Row) -> bool {
+        self.episode.phase == EpisodePhase::Holding
+            && !self.walk.view.plant.startup.heals_always
+            && row.wanted == Wanted::Up
+            && !matches!(unit.kind, Kind::Node | Kind::Gitops | Kind::Quiesce)
+            && !unit.kind.is_observed_only()
+    }
+
+    /// A node is cordoned before its turn, or the barrier of those before it would never fall.
+    fn may_cordon_early(&self, id: UnitId, unit: &Unit, row: &Row) -> bool {
+        let plant = self.walk.view.plant;
+        let is_open = row.state == crate::assess::State::Up;
+        let others = plant.graph.above(id).iter().filter_map(|edge| {
+            let unit = self.walk.unit(edge.to)?;
+            (unit.kind != Kind::Node).then(|| self.walk.row(edge.to)).flatten()
+        });
+        unit.kind == Kind::Node
+            && row.wanted == Wanted::Down
+            && is_open
+            && others.into_iter().all(|row| row.wanted != Wanted::Down || row.is_settled_down())
+    }
+
+    fn behind_gate(&mut self, unit: &Unit, row: &Row, supply: usize) {
+        let gate = self.walk.gates.get(supply).unwrap_or(&Gate::OnBattery);
+        let name = self.walk.view.plant.supplies.get(supply).map_or("", |s| s.name.as_str());
+        let (reason, text) = (Reason::of_gate(gate), gate.text(name));
+        if !self.blocked.iter().any(|blocked| blocked.reason == reason && blocked.message == text) {
+            self.blocked.push(Blocked { unit: None, reason, message: text.clone() });
+        }
+        self.leaf(unit, row, reason, format!("power gate: {text}"));
+    }
+
+    fn behind(&mut self, unit: &Unit, row: &Row) {
+        let on: Vec<String> = row
+            .blockers
+            .iter()
+            .filter_map(|id| self.walk.unit(id))
+            .map(|unit| unit.name.clone())
+            .collect();
+        let more = if row.blockers.has_more() { " and more" } else { "" };
+        self.waiting.push(Waiting {
+            unit: unit.name.clone(),
+            message: format!("waits on {}{more}", on.join(", ")),
+            on,
+            more: row.blockers.has_more(),
+            reason: Reason::DependencyNotReady,
+            since: None,
+            until: None,
+        });
+    }
+
+    fn leaf(&mut self, unit: &Unit, row: &Row, reason: Reason, message: String) {
+        let bound = walk::bound(self.walk.view.plant, unit.kind, row.wanted);
+        self.waiting.push(Waiting {
+            unit: unit.name.clone(),
+            on: Vec::new(),
+            more: false,
+            reason,
+            message,
+            since: row.turn,
+            until: row.turn.map(|turn| turn.plus(bound)),
+        });
+    }
+
+    fn overdue(&mut self, unit: &Unit) {
+        let last = self.waiting.last().filter(|waiting| waiting.unit == unit.name);
+        let why = last.map_or_else(|| "tried again".to_owned(), |waiting| waiting.message.clone());
+        self.blocked.push(Blocked {
+            unit: Some(unit.name.clone()),
+            reason: Reason::ManualActionRequired,
+            message: format!("takes longer than it may; {why}. Look at it yourself"),
+        });
+    }
+}
+
+/// How many servers may be stopped while the API is to stay up: seen up, less a quorum.
+fn spare_servers(walk: &Walk<'_>) -> u32 {
+    let api_stays =
+        walk.iter().any(|(_, unit, row)| unit.kind == Kind::Api && row.wanted == Wanted::Up);
+    let servers = walk.view.plant.hosts.iter().filter(|host| host.role == Role::Server).count();
+    if !api_stays {
+        return u32::MAX;
+    }
+    let serving = walk
+        .iter()
+        .filter(|(_, unit, row)| {
+            unit.kind == Kind::Server
+                && is_serving(walk, unit)
+                && !(row.in_flight && row.wanted == Wanted::Down)
+        })
+        .count();
+    u32::try_from(serving.saturating_sub(servers / 2 + 1)).unwrap_or(u32::MAX)
+}
+
+fn is_serving(walk: &Walk<'_>, unit: &Unit) -> bool {
+    let facts = unit.host.and_then(|host| walk.view.facts(host)).and_then(Seen::value);
+    let service = facts.and_then(|facts| facts.server.as_ref());
+    service.is_some_and(|service| service.active == ActiveState::Active && !service.job)
+}
+
+/// Whose turn came, and whose is over.
+struct Turns {
+    began: Vec<String>,
+    ended: Vec<String>,
+}
+
+impl Turns {
+    fn of(walk: &Walk<'_>, free: &[UnitId]) -> Self {
+        let mut free = free.to_vec();
+        free.sort_unstable();
+        let journal = walk.view.journal;
+        let (mut began, mut ended) = (Vec::new(), Vec::new());
+        for (id, unit, row) in walk.iter() {
+            let known = row.turn.is_some();
+            match (free.binary_search(&id).is_ok(), known) {
+                (true, false) => began.push(unit.name.clone()),
+                (false, true) => ended.push(unit.name.clone()),
+                // The own host's poweroff is remembered for the whole boot.
+                (false, false)
+                    if unit.kind != Kind::Own
+                        && row.has_arrived()
+                        && journal.tries.contains_key(&unit.name) =>
+                {
+                    ended.push(unit.name.clone());
+                }
+                _ => {}
+            }
+        }
+        Self { began, ended }
+    }
+}
+
+fn reports(walk: &Walk<'_>, draft: &Draft<'_, '_>) -> Vec<UnitReport> {
+    let why: BTreeMap<&str, &str> =
+        draft.waiting.iter().map(|w| (w.unit.as_str(), w.message.as_str())).collect();
+    let stepping: BTreeMap<&str, &PlannedStep> =
+        draft.steps.iter().map(|step| (step.unit.as_str(), step)).collect();
+    walk.iter()
+        .map(|(_, unit, row)| UnitReport {
+            name: unit.name.clone(),
+            state: row.state.as_str().into(),
+            wanted: row.wanted,
+            arrived: row.has_arrived(),
+            message: message(walk, unit, row, &why, &stepping),
+        })
+        .collect()
+}
+
+fn message(
+    walk: &Walk<'_>,
+    unit: &Unit,
+    row: &Row,
+    why: &BTreeMap<&str, &str>,
+    stepping: &BTreeMap<&str, &PlannedStep>,
+) -> String {
+    if let Some(gate) = unit.supply.and_then(|supply| walk.gates.get(supply)) {
+        return if gate.is_open() { String::new() } else { gate.text(unit.short_name()) };
+    }
+    if let Some(step) = stepping.get(unit.name.as_str()) {
+        return format!("{} (try {})", step.rung.name(), step.attempt);
+    }
+    if let Some(why) = why.get(unit.name.as_str()) {
+        return (*why).to_owned();
+    }
+    if row.left {
+        return "left: the battery does not allow to wait for it".into();
+    }
+    if row.moot && row.state != crate::assess::State::Down {
+        return "moot: the API is gone, nobody could".into();
+    }
+    match row.state {
+        crate::assess::State::Part(what) => what.into(),
+        crate::assess::State::Unknown(why) if row.wanted != Wanted::Any => why.text().into(),
+        _ => String::new(),
+    }
+}

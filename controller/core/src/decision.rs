@@ -1,0 +1,122 @@
+//! What to do now, and why nothing else.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use ananke_crds::policy::Target;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    conditions::Reason, episode::Episode, signals::SupplyMemory, step::PlannedStep, table::Wanted,
+    time::Tick,
+};
+
+/// The outcome of one look at everything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// When.
+    pub at: Tick,
+    /// The target in force.
+    pub effective: Effective,
+    /// May all run side by side; empty when there is nothing to do.
+    pub steps: Vec<PlannedStep>,
+    /// Units that are not where they are wanted and wait for something.
+    pub waiting: Vec<Waiting>,
+    /// What needs a person, or time.
+    pub blocked: Vec<Blocked>,
+    /// Every unit.
+    pub units: Vec<UnitReport>,
+    /// How long everything from here to off takes on the critical path.
+    #[serde(with = "crate::time::millis", rename = "budgetMillis")]
+    pub budget: Duration,
+    /// The least time left on a battery, if a supply is on battery and tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<u64>,
+    /// The supplies' next memories.
+    pub supplies: BTreeMap<String, SupplyMemory>,
+    /// The next episode.
+    pub episode: Episode,
+    /// Units whose turn came.
+    pub began: Vec<String>,
+    /// Units whose turn is over.
+    pub ended: Vec<String>,
+    /// Whether this host is wanted up again after it was powered off.
+    pub own_wanted_up: bool,
+    /// Look again after this long at the latest.
+    #[serde(with = "crate::time::millis", rename = "lookAgainMillis")]
+    pub look_again: Duration,
+}
+
+/// The target in force, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Effective {
+    /// What the document declares.
+    pub declared: Target,
+    /// What is in force: the gravest over all hosts.
+    pub target: Target,
+    /// `operator`, or the signal: `ups/pyrphoros`.
+    pub by: String,
+    /// The signal's cause with its figures, if a signal asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The hosts it covers, if not all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Whether a signal is held: mains are back, energy or time is missing.
+    pub held: bool,
+}
+
+/// A unit that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// The unit.
+    pub unit: String,
+    /// At most four units that it waits on; empty for a leaf.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<String>,
+    /// Whether there are more than those.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
+    /// The reason.
+    pub reason: Reason,
+    /// One of the leaf sentences, or what it waits on.
+    pub message: String,
+    /// Since when it is its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Tick>,
+    /// When its bound is over and a person is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Tick>,
+}
+
+/// Something that steps cannot pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Blocked {
+    /// The unit; none when all is blocked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// The reason.
+    pub reason: Reason,
+    /// What unblocks it.
+    pub message: String,
+}
+
+/// One unit, for tables and metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitReport {
+    /// The unit.
+    pub name: String,
+    /// `up`, `down`, `part`, `starting`, `stopping`, `unknown`.
+    pub state: String,
+    /// What is wanted of it.
+    pub wanted: Wanted,
+    /// Whether it is where it is wanted.
+    pub arrived: bool,
+    /// Why it is not, or how it is settled without being seen (`moot`, `left`).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}

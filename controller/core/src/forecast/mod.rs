@@ -1,0 +1,102 @@
+//! Forecast: what would be done from here, by deciding again and again over a world in which every
+//! step works. The same `decide` that runs at night, so a plan is never a second opinion.
+
+mod world;
+
+use std::time::Duration;
+
+use crate::{
+    decide::decide,
+    decision::Decision,
+    journal::{Event, Journal},
+    observe::Snapshot,
+    plant::Plant,
+    step::{Outcome, PlannedStep, Rung},
+};
+
+/// What would be done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// The steps, in the order in which they begin.
+    pub steps: Vec<ForecastStep>,
+    /// How long it takes until nothing is left to do.
+    pub total: Duration,
+    /// The last decision: what it still waits for is what the plan cannot pass.
+    pub end: Decision,
+}
+
+/// One step of a forecast.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForecastStep {
+    /// When it begins, from now.
+    pub at: Duration,
+    /// The step.
+    pub step: PlannedStep,
+    /// How long it is expected to take.
+    pub takes: Duration,
+}
+
+/// No way up or down takes more decisions than this; one that does is not going to end.
+const MOST_DECISIONS: usize = 2_000;
+/// Nor longer than this.
+const LONGEST: Duration = Duration::from_secs(4 * 3600);
+
+/// What would be done from `snapshot` on.
+pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Forecast {
+    let mut journal = journal.clone();
+    let mut world = world::World::new(plant, snapshot.clone());
+    let began = snapshot.now;
+    let mut steps = Vec::new();
+    let mut decision = decide(plant, &journal, &world.snapshot);
+    let mut last_effect = began;
+    for _ in 0..MOST_DECISIONS {
+        remember(&mut journal, &decision);
+        for step in &decision.steps {
+            let takes = expected(step.rung);
+            let at = world.snapshot.now;
+            let id = journal.next_id;
+            journal.apply(&Event::Begun { id, at, step: step.clone() });
+            world.begin(id, step.action.clone(), at.plus(takes));
+            steps.push(ForecastStep { at: at.since(began), step: step.clone(), takes });
+        }
+        let rests = decision.units.iter().all(|unit| unit.arrived);
+        if (rests && world.is_idle()) || world.snapshot.now.since(began) > LONGEST {
+            break;
+        }
+        for id in world.advance(decision.look_again) {
+            let at = world.snapshot.now;
+            journal.apply(&Event::Ended { id, at, outcome: Outcome::Done });
+        }
+        decision = decide(plant, &journal, &world.snapshot);
+        if !decision.units.iter().all(|unit| unit.arrived) {
+            last_effect = world.snapshot.now;
+        }
+    }
+    Forecast { steps, total: last_effect.since(began), end: decision }
+}
+
+fn remember(journal: &mut Journal, decision: &Decision) {
+    journal.apply(&Event::Decided {
+        at: decision.at,
+        supplies: decision.supplies.clone(),
+        episode: Some(decision.episode.clone()),
+        began: decision.began.clone(),
+        ended: decision.ended.clone(),
+        own_wanted_up: decision.own_wanted_up,
+    });
+}
+
+/// How long a step is expected to take on ordinary hardware, until it is seen. Declared figures:
+/// learned ones take their place with the first runs.
+const fn expected(rung: Rung) -> Duration {
+    let seconds = match rung {
+        Rung::Suspend | Rung::Resume | Rung::Cordon | Rung::Uncordon => 1,
+        Rung::Evict | Rung::Delete | Rung::DeleteShort => 30,
+        Rung::Snapshot => 10,
+        Rung::Start => 30,
+        Rung::Stop | Rung::Kill | Rung::EndContainers => 10,
+        Rung::PowerOff => 2,
+        Rung::Wake => 60,
+    };
+    Duration::from_secs(seconds)
+}

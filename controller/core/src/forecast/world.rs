@@ -1,0 +1,206 @@
+//! A world in which every step works.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    marks::Mark,
+    observe::{
+        ActiveState, ApiHealth, ClusterFacts, HostFacts, ServiceState, Snapshot, SnapshotFacts,
+    },
+    plant::{Plant, Role},
+    seen::{Seen, Unseen},
+    step::{Action, Service},
+    time::Tick,
+};
+
+pub(super) struct World<'a> {
+    plant: &'a Plant,
+    pub(super) snapshot: Snapshot,
+    /// What the API would say if it answered.
+    cluster: ClusterFacts,
+    /// What hosts that are off said last.
+    asleep: BTreeMap<String, HostFacts>,
+    due: BTreeMap<(Tick, u64), Action>,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(plant: &'a Plant, snapshot: Snapshot) -> Self {
+        let cluster = snapshot.cluster.value().cloned().unwrap_or_default();
+        Self { plant, snapshot, cluster, asleep: BTreeMap::new(), due: BTreeMap::new() }
+    }
+
+    pub(super) fn begin(&mut self, id: u64, action: Action, done: Tick) {
+        self.due.insert((done, id), action);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// Goes on to the next effect, or by `rest`, and looks at everything anew. Returns the steps
+    /// that came back.
+    pub(super) fn advance(&mut self, rest: Duration) -> Vec<u64> {
+        let now = match self.due.keys().next() {
+            Some((done, _)) => (*done).max(self.snapshot.now),
+            None => self.snapshot.now.plus(rest),
+        };
+        self.snapshot.now = now;
+        let mut back = Vec::new();
+        while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
+            back.push(entry.key().1);
+            let action = entry.remove();
+            self.apply(&action);
+        }
+        // An observation is of after the effects.
+        self.snapshot.now = now.plus(Duration::from_millis(100));
+        self.look();
+        back
+    }
+
+    fn look(&mut self) {
+        let now = self.snapshot.now;
+        for seen in self.snapshot.hosts.values_mut() {
+            if let Seen::Known { at, value } = seen {
+                *at = now;
+                value.wall_unix_seconds = unix(now);
+            }
+        }
+        for seen in self.snapshot.supplies.values_mut() {
+            if let Seen::Known { at, .. } = seen {
+                *at = now;
+            }
+        }
+        let servers = || self.plant.hosts.iter().filter(|host| host.role == Role::Server);
+        let serving = servers().filter(|host| self.is_active(&host.name, Service::Server)).count();
+        let up = serving > servers().count() / 2;
+        let lost = |since| Seen::unknown(Unseen::Silent, since);
+        if up {
+            self.snapshot.api = Seen::known(ApiHealth::Ready, now);
+            for (name, node) in &mut self.cluster.nodes {
+                let facts = self.snapshot.hosts.get(name).and_then(Seen::value);
+                let service =
+                    facts.and_then(|facts| facts.agent.as_ref().or(facts.server.as_ref()));
+                let active = service.is_some_and(|service| service.active == ActiveState::Active);
+                (node.ready, node.lease_fresh) = (active, active);
+            }
+            self.snapshot.cluster = Seen::known(self.cluster.clone(), now);
+        } else if self.snapshot.api.value().is_some() {
+            self.snapshot.api = lost(now);
+            self.snapshot.cluster = Seen::unknown(Unseen::Silent, now);
+        }
+    }
+
+    fn is_active(&self, host: &str, service: Service) -> bool {
+        let facts = self.snapshot.hosts.get(host).and_then(Seen::value);
+        let state = facts.and_then(|facts| match service {
+            Service::Server => facts.server.as_ref(),
+            Service::Agent => facts.agent.as_ref(),
+        });
+        state.is_some_and(|state| state.active == ActiveState::Active)
+    }
+
+    fn apply(&mut self, action: &Action) {
+        let at = unix(self.snapshot.now);
+        let mark = |field: &str| {
+            Some(Mark { at_unix_seconds: at, field: field.into(), ..Mark::default() })
+        };
+        match action {
+            Action::Suspend { objects } => {
+                for object in self.cluster.gitops.iter_mut().filter(|o| objects.contains(&o.object))
+                {
+                    object.suspended = true;
+                    object.mark = mark("spec.suspend");
+                }
+            }
+            Action::Resume { objects } => {
+                for object in self.cluster.gitops.iter_mut().filter(|o| objects.contains(&o.object))
+                {
+                    object.suspended = false;
+                    object.mark = None;
+                }
+            }
+            Action::Cordon { node } => {
+                if let Some(node) = self.cluster.nodes.get_mut(node) {
+                    node.unschedulable = true;
+                    node.mark = mark("spec.unschedulable");
+                }
+            }
+            Action::Uncordon { node } => {
+                if let Some(node) = self.cluster.nodes.get_mut(node) {
+                    node.unschedulable = false;
+                    node.mark = None;
+                }
+            }
+            Action::Evict { node, pods } | Action::DeletePods { node, pods, .. } => {
+                if let Some(node) = self.cluster.nodes.get_mut(node) {
+                    node.pods.retain(|pod| !pods.iter().any(|gone| gone.uid == pod.uid));
+                    node.attachments = 0;
+                }
+            }
+            Action::TakeSnapshot { host } => self.on(host, |facts| {
+                let name = format!("{}{at}", crate::assess::SNAPSHOT_PREFIX);
+                facts.snapshot =
+                    Some(SnapshotFacts { name, taken_unix_seconds: at, size_bytes: 1 });
+            }),
+            Action::StartService { host, service } => {
+                self.on(host, |facts| set(facts, *service, ActiveState::Active));
+            }
+            Action::StopService { host, service } | Action::KillService { host, service } => {
+                self.on(host, |facts| set(facts, *service, ActiveState::Inactive));
+            }
+            Action::EndContainers { host } => self.on(host, |facts| {
+                (facts.containers, facts.volumes) = (0, 0);
+            }),
+            Action::PowerOff { host } => self.sleep(host),
+            Action::Wake { host } => self.wake(host),
+            Action::PowerOffSelf { .. } => {}
+        }
+    }
+
+    fn on(&mut self, host: &str, change: impl FnOnce(&mut HostFacts)) {
+        if let Some(Seen::Known { value, .. }) = self.snapshot.hosts.get_mut(host) {
+            change(value);
+        }
+    }
+
+    fn sleep(&mut self, host: &str) {
+        let now = self.snapshot.now;
+        if let Some(seen) = self.snapshot.hosts.get_mut(host) {
+            if let Seen::Known { value, .. } = seen {
+                self.asleep.insert(host.to_owned(), value.clone());
+            }
+            *seen = Seen::unknown(Unseen::Silent, now);
+        }
+    }
+
+    /// Services are enabled at boot, so they come up with their host.
+    fn wake(&mut self, host: &str) {
+        let now = self.snapshot.now;
+        let Some(seen) = self.snapshot.hosts.get_mut(host).filter(|seen| seen.value().is_none())
+        else {
+            return;
+        };
+        let role = self.plant.hosts.iter().find(|plan| plan.name == host).map(|plan| plan.role);
+        let mut facts = self.asleep.remove(host).unwrap_or_default();
+        match role {
+            Some(Role::Server) => set(&mut facts, Service::Server, ActiveState::Active),
+            Some(Role::Agent) => set(&mut facts, Service::Agent, ActiveState::Active),
+            _ => {}
+        }
+        facts.clock_synchronised = facts.clock_synchronised.map(|_| true);
+        *seen = Seen::known(facts, now);
+    }
+}
+
+fn set(facts: &mut HostFacts, service: Service, active: ActiveState) {
+    let state = Some(ServiceState { active, result: "success".into(), job: false });
+    match service {
+        Service::Server => facts.server = state,
+        Service::Agent => facts.agent = state,
+    }
+}
+
+/// Any clock does here, as long as it is one.
+fn unix(now: Tick) -> i64 {
+    i64::try_from(now.as_millis() / 1000).unwrap_or(i64::MAX)
+}

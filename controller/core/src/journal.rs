@@ -1,0 +1,262 @@
+//! The journal: what is remembered, as a fold over events.
+//!
+//! Losing it costs time, never safety: every progress is an observation.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    episode::Episode,
+    signals::SupplyMemory,
+    step::{Action, Outcome, PlannedStep, Rung},
+    time::Tick,
+};
+
+/// Something that happened to the daemon, in the order of the journal file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "event")]
+pub enum Event {
+    /// The daemon began. What was in flight before is unknown now; under another boot id all
+    /// ticks are void.
+    Started {
+        /// `/proc/sys/kernel/random/boot_id` of this host.
+        boot_id: String,
+        /// Now.
+        at: Tick,
+    },
+    /// A decision changed what is remembered.
+    Decided {
+        /// When.
+        at: Tick,
+        /// The supplies' memories that changed.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        supplies: BTreeMap<String, SupplyMemory>,
+        /// The episode, if it changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        episode: Option<Episode>,
+        /// Units whose turn came: nothing holds them back any more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        began: Vec<String>,
+        /// Units that arrived where they are wanted, or were held back again: their ladders begin
+        /// anew.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ended: Vec<String>,
+        /// Whether this host is no longer asked to go off.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        own_wanted_up: bool,
+    },
+    /// A step is about to begin; written and synced before its effect.
+    Begun {
+        /// Counts the steps of this journal.
+        id: u64,
+        /// When.
+        at: Tick,
+        /// Which.
+        step: PlannedStep,
+    },
+    /// A step's call returned.
+    Ended {
+        /// The step.
+        id: u64,
+        /// When.
+        at: Tick,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// What is remembered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Journal {
+    /// The boot whose ticks these are.
+    pub boot_id: String,
+    /// The next step's number.
+    pub next_id: u64,
+    /// Supplies.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub supplies: BTreeMap<String, SupplyMemory>,
+    /// The episode.
+    pub episode: Episode,
+    /// Steps whose calls have not returned.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub in_flight: BTreeMap<u64, InFlight>,
+    /// Tries by unit and rung.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tries: BTreeMap<String, BTreeMap<Rung, Tries>>,
+    /// What we did to hosts' power.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, HostMemory>,
+    /// Since when units whose turn came are free to move.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub turns: BTreeMap<String, Tick>,
+    /// Whether this host was powered off for the target that is still in force: a later boot is
+    /// somebody's wish to have it on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub own_off: bool,
+    /// When this daemon began, in this boot.
+    pub started: Tick,
+}
+
+/// A step whose call has not returned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InFlight {
+    /// Since when.
+    pub since: Tick,
+    /// The step.
+    pub step: PlannedStep,
+}
+
+/// Tries of one rung of one unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Tries {
+    /// How many have begun.
+    pub count: u32,
+    /// When the first began.
+    pub first: Tick,
+    /// When the last began.
+    pub last: Tick,
+    /// When the last returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Tick>,
+    /// What the last said, if it was not yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// What we did to a host's power.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct HostMemory {
+    /// When we last sent a poweroff to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub powered_off: Option<Tick>,
+    /// When we last woke it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub woken: Option<Tick>,
+}
+
+impl Journal {
+    /// Takes one event in.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Started { boot_id, at } => self.start(boot_id, *at),
+            Event::Decided { at, supplies, episode, began, ended, own_wanted_up } => {
+                self.supplies.extend(supplies.iter().map(|(k, v)| (k.clone(), v.clone())));
+                if let Some(episode) = episode {
+                    self.episode = episode.clone();
+                }
+                for unit in ended {
+                    self.turns.remove(unit);
+                    self.tries.remove(unit);
+                }
+                self.turns.extend(began.iter().map(|unit| (unit.clone(), *at)));
+                if *own_wanted_up {
+                    self.own_off = false;
+                }
+            }
+            Event::Begun { id, at, step } => self.begin(*id, *at, step),
+            Event::Ended { id, at, outcome } => self.end(*id, *at, outcome),
+        }
+    }
+
+    /// The journal that a sequence of events leaves.
+    pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut journal = Self::default();
+        for event in events {
+            journal.apply(event);
+        }
+        journal
+    }
+
+    fn start(&mut self, boot_id: &str, at: Tick) {
+        if self.boot_id != boot_id {
+            // Ticks of another boot say nothing here. What a supply asked for stays asked for:
+            // only its ages begin anew.
+            for memory in self.supplies.values_mut() {
+                *memory = SupplyMemory {
+                    phase: memory.phase,
+                    cause: memory.cause.take(),
+                    since: at,
+                    unsettled: true,
+                    ..SupplyMemory::default()
+                };
+            }
+            self.episode.since = at;
+            self.tries.clear();
+            self.turns.clear();
+            self.hosts.clear();
+            boot_id.clone_into(&mut self.boot_id);
+        }
+        for flight in std::mem::take(&mut self.in_flight).into_values() {
+            self.settle(&flight.step, at, Some("the daemon was restarted meanwhile".into()));
+        }
+        self.started = at;
+    }
+
+    fn begin(&mut self, id: u64, at: Tick, step: &PlannedStep) {
+        self.next_id = self.next_id.max(id.saturating_add(1));
+        let tries = self.tries.entry(step.unit.clone()).or_default().entry(step.rung).or_default();
+        if tries.count == 0 {
+            tries.first = at;
+        }
+        tries.count = tries.count.saturating_add(1);
+        tries.last = at;
+        tries.ended = None;
+        match &step.action {
+            Action::PowerOff { host } => {
+                self.hosts.entry(host.clone()).or_default().powered_off = Some(at);
+            }
+            Action::PowerOffSelf { .. } => self.own_off = true,
+            Action::Wake { host } => self.hosts.entry(host.clone()).or_default().woken = Some(at),
+            _ => {}
+        }
+        self.in_flight.insert(id, InFlight { since: at, step: step.clone() });
+    }
+
+    fn end(&mut self, id: u64, at: Tick, outcome: &Outcome) {
+        let Some(flight) = self.in_flight.remove(&id) else { return };
+        let failure = match outcome {
+            Outcome::Done => None,
+            Outcome::Refused { message } | Outcome::Unknown { message } => Some(message.clone()),
+        };
+        // A host that refused the poweroff is not on its way off.
+        if let (Action::PowerOff { host }, Outcome::Refused { .. }) = (&flight.step.action, outcome)
+        {
+            self.hosts.entry(host.clone()).or_default().powered_off = None;
+        }
+        self.settle(&flight.step, at, failure);
+    }
+
+    fn settle(&mut self, step: &PlannedStep, at: Tick, failure: Option<String>) {
+        if let Some(tries) =
+            self.tries.get_mut(&step.unit).and_then(|rungs| rungs.get_mut(&step.rung))
+        {
+            tries.ended = Some(at);
+            tries.failure = failure;
+        }
+    }
+
+    /// The tries of one rung.
+    pub fn tries(&self, unit: &str, rung: Rung) -> Option<&Tries> {
+        self.tries.get(unit)?.get(&rung)
+    }
+
+    /// The step of ours that is in flight on `unit`, unless its deadline is over.
+    pub fn flight(&self, unit: &str, now: Tick) -> Option<&InFlight> {
+        self.in_flight.values().find(|f| f.step.unit == unit && !f.is_over(now))
+    }
+}
+
+/// A call is given this much beyond its deadline to return: the caller cuts it off itself.
+const LANDING: Duration = Duration::from_secs(5);
+
+impl InFlight {
+    /// Whether the step's deadline is over, so that it no longer counts as in flight.
+    pub fn is_over(&self, now: Tick) -> bool {
+        now.since(self.since) > self.step.deadline.saturating_add(LANDING)
+    }
+}

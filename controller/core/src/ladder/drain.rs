@@ -1,0 +1,162 @@
+//! Nodes: cordon, evict, delete; and uncordon.
+
+use std::time::Duration;
+
+use super::{API_CALL, Found, Try, host_name, not_seen, on_its_way};
+use crate::{
+    assess::{State, carriers, to_evict},
+    conditions::Reason,
+    observe::PodFacts,
+    step::{Action, PodRef, Rung},
+    table::Wanted,
+    time::Tick,
+    unit::{Kind, Unit, UnitId},
+    walk::{Row, Walk},
+};
+
+const CORDON_GAP: Duration = Duration::from_secs(2);
+/// kubectl tries an eviction that a `PodDisruptionBudget` forbids again after 5 s.
+const EVICT_GAP: Duration = Duration::from_secs(5);
+const DELETE_GAP: Duration = Duration::from_secs(10);
+/// The grace of the last rung, in seconds.
+const SHORT_GRACE_SECONDS: u32 = 5;
+/// How many pods one step ends at most; the rest is the next step's.
+const PODS_PER_STEP: usize = 50;
+
+pub(super) fn uncordon(walk: &Walk<'_>, unit: &Unit) -> Found {
+    // The first node that is uncordoned takes everything: all that come up come first.
+    let late = walk.iter().find(|(_, other, row)| {
+        matches!(other.kind, Kind::Server | Kind::Agent)
+            && row.wanted == Wanted::Up
+            && row.state != State::Up
+            && !row.stuck
+    });
+    if let Some((_, late, _)) = late {
+        let message = format!("uncordoned together, waits on {}", late.name);
+        return Err((Reason::DependencyNotReady, message));
+    }
+    Ok(Try {
+        rung: Rung::Uncordon,
+        action: Action::Uncordon { node: host_name(walk.view.plant, unit) },
+        deadline: API_CALL,
+        gap: CORDON_GAP,
+    })
+}
+
+pub(super) fn drain(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Found {
+    let node = host_name(walk.view.plant, unit);
+    let facts = match walk.view.cluster() {
+        Err(_) => return Err(not_seen(row)),
+        Ok(cluster) => match cluster.nodes.get(&node) {
+            None => return Err(on_its_way()),
+            Some(facts) => facts,
+        },
+    };
+    if !facts.unschedulable {
+        return Ok(cordon(node));
+    }
+    if let Some(other) = uncordoned(walk, id) {
+        // Else pods wander to the next node and are evicted again.
+        let message = format!("drained together, waits for the cordon of {other}");
+        return Err((Reason::DependencyNotReady, message));
+    }
+    let left: Vec<&PodFacts> = to_evict(walk.view, facts).collect();
+    if left.is_empty() {
+        let message = "pods are gone, volumes are still attached".into();
+        return Err((Reason::DependencyNotReady, message));
+    }
+    end(walk, unit, node, &left)
+}
+
+/// The cordon, without waiting for anything but its turn.
+pub(super) fn cordon(node: String) -> Try {
+    Try { rung: Rung::Cordon, action: Action::Cordon { node }, deadline: API_CALL, gap: CORDON_GAP }
+}
+
+/// A node that is to go down and is not cordoned yet.
+fn uncordoned<'w>(walk: &'w Walk<'_>, id: UnitId) -> Option<&'w str> {
+    let cluster = walk.view.cluster().ok()?;
+    let open = |unit: &Unit| {
+        let name = unit.short_name();
+        cluster.nodes.get(name).is_some_and(|node| !node.unschedulable)
+    };
+    walk.iter()
+        .find(|(other, unit, row)| {
+            *other != id
+                && unit.kind == Kind::Node
+                && row.wanted == Wanted::Down
+                && !row.is_settled_down()
+                && !row.stuck
+                && open(unit)
+        })
+        .map(|(_, unit, _)| unit.name.as_str())
+}
+
+/// Evict until the drain's time is over, then delete, then delete with a short grace.
+fn end(walk: &Walk<'_>, unit: &Unit, node: String, left: &[&PodFacts]) -> Found {
+    let down = &walk.view.plant.shutdown;
+    let emergency = walk.scope.is_emergency();
+    let patience = if emergency { down.drain_emergency_timeout } else { down.drain_timeout };
+    let now = walk.view.snapshot.now;
+    let since = |rung| walk.view.journal.tries(&unit.name, rung).map(|tries| tries.first);
+    let spent = |from: Option<Tick>, span| from.is_some_and(|from| now.since(from) >= span);
+    let evicting = since(Rung::Evict);
+    let rung = if !spent(evicting, patience) {
+        Rung::Evict
+    } else if !spent(evicting, patience + down.pod_grace) {
+        Rung::Delete
+    } else {
+        Rung::DeleteShort
+    };
+    // A pod that is ending within its grace is not ended again, unless the grace is cut.
+    let pods: Vec<PodRef> = left
+        .iter()
+        .filter(|pod| !pod.terminating || rung == Rung::DeleteShort)
+        .take(PODS_PER_STEP)
+        .map(|pod| reference(pod))
+        .collect();
+    if pods.is_empty() {
+        let message = format!("{} pods are ending within their grace", left.len());
+        return Err((Reason::Progressing, message));
+    }
+    Ok(match rung {
+        Rung::Evict => Try {
+            rung,
+            action: Action::Evict { node, pods },
+            deadline: API_CALL * 2,
+            gap: EVICT_GAP,
+        },
+        _ => Try {
+            rung,
+            action: Action::DeletePods {
+                node,
+                pods,
+                grace_seconds: (rung == Rung::DeleteShort).then_some(SHORT_GRACE_SECONDS),
+            },
+            deadline: API_CALL * 2,
+            gap: DELETE_GAP,
+        },
+    })
+}
+
+fn reference(pod: &PodFacts) -> PodRef {
+    PodRef { namespace: pod.namespace.clone(), name: pod.name.clone(), uid: pod.uid.clone() }
+}
+
+/// Once nothing is attached any more, the pods that detaching needed go too.
+pub(super) fn carriers_away(walk: &Walk<'_>, unit: &Unit) -> Found {
+    let Ok(cluster) = walk.view.cluster() else {
+        return Err((Reason::APIUnavailable, "not seen: the API does not answer".into()));
+    };
+    let attached: u32 = cluster.nodes.values().map(|node| node.attachments).sum();
+    if attached + cluster.stray_attachments > 0 {
+        let message = format!("{attached} volumes are still attached");
+        return Err((Reason::Progressing, message));
+    }
+    let Some((node, _)) = carriers(cluster).find(|(_, pod)| !pod.terminating) else {
+        return Err(on_its_way());
+    };
+    let left: Vec<&PodFacts> =
+        carriers(cluster).filter(|(on, _)| *on == node).map(|(_, pod)| pod).collect();
+    end(walk, unit, node.to_owned(), &left)
+}

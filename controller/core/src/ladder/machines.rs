@@ -1,0 +1,212 @@
+//! Hosts and services: wake, start, stop, kill, end containers, power off.
+
+use std::time::Duration;
+
+use ananke_crds::policy::Target;
+
+use super::{Found, Try, host_name, not_seen, on_its_way};
+use crate::{
+    assess::{Direction, State},
+    conditions::Reason,
+    observe::{ActiveState, HostFacts},
+    seen::Seen,
+    signals::Phase,
+    step::{Action, Rung, Service},
+    unit::{Kind, Unit},
+    walk::{Row, Walk, signal_on},
+};
+
+/// A wake costs nothing and may be lost: it is repeated until the host answers.
+const WAKE_GAP: Duration = Duration::from_secs(15);
+const WAKE_CALL: Duration = Duration::from_secs(35);
+/// An SSH command that only queues a job.
+const QUICK_CALL: Duration = Duration::from_secs(15);
+const START_GAP: Duration = Duration::from_secs(10);
+const STOP_GAP: Duration = Duration::from_secs(5);
+const KILL_CALL: Duration = Duration::from_secs(30);
+/// `k3s-killall.sh` gives each shim its time and unmounts.
+const END_CONTAINERS_CALL: Duration = Duration::from_secs(60);
+/// How often a rung is tried before the next one is taken.
+const STOPS: u32 = 2;
+/// A poweroff whose connection was cut may still be under way.
+const POWER_OFF_GAP: Duration = Duration::from_secs(15);
+
+pub(super) fn wake(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
+    let host = host_name(walk.view.plant, unit);
+    let wakes = unit.host.and_then(|at| walk.view.plant.hosts.get(at)).is_some_and(|h| h.wakes);
+    match row.state {
+        // What answers and is going off is woken once it is off; a wake now is lost.
+        State::Moving(Direction::Down) if answers(walk, unit) => Err(on_its_way()),
+        State::Unknown(crate::seen::Unseen::HostKey | crate::seen::Unseen::Refused) => {
+            Err(not_seen(row))
+        }
+        _ if !wakes => Err((
+            Reason::HostUnreachable,
+            "does not answer and the policy has no `wake` for it: turn it on by hand".into(),
+        )),
+        _ => Ok(Try {
+            rung: Rung::Wake,
+            action: Action::Wake { host },
+            deadline: WAKE_CALL,
+            gap: WAKE_GAP,
+        }),
+    }
+}
+
+fn facts<'a>(walk: &Walk<'a>, unit: &Unit) -> Option<&'a HostFacts> {
+    walk.view.facts(unit.host?)?.value()
+}
+
+fn answers(walk: &Walk<'_>, unit: &Unit) -> bool {
+    facts(walk, unit).is_some()
+}
+
+const fn service_of(kind: Kind) -> Service {
+    if matches!(kind, Kind::Server) { Service::Server } else { Service::Agent }
+}
+
+fn active_state(facts: &HostFacts, service: Service) -> Option<ActiveState> {
+    let state = match service {
+        Service::Server => &facts.server,
+        Service::Agent => &facts.agent,
+    };
+    state.as_ref().map(|state| state.active)
+}
+
+/// Whether the host was seen since the last step on this unit returned.
+fn is_seen_since(walk: &Walk<'_>, unit: &Unit) -> bool {
+    let returned =
+        walk.view.journal.tries.get(&unit.name).into_iter().flat_map(|rungs| rungs.values());
+    let last = returned.filter_map(|tries| tries.ended).max();
+    let seen = unit.host.and_then(|host| walk.view.facts(host)).and_then(Seen::at);
+    match (last, seen) {
+        (None, _) => true,
+        (Some(last), Some(seen)) => seen > last,
+        (Some(_), None) => false,
+    }
+}
+
+fn looking() -> (Reason, String) {
+    (Reason::Progressing, "looking what the last step did".into())
+}
+
+pub(super) fn start(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
+    let Some(facts) = facts(walk, unit) else { return Err(not_seen(row)) };
+    if !is_seen_since(walk, unit) {
+        return Err(looking());
+    }
+    let service = service_of(unit.kind);
+    match (&row.state, active_state(facts, service)) {
+        // `start` waits while the service is `deactivating`.
+        (State::Moving(_), _) => Err(on_its_way()),
+        (State::Part(what), Some(ActiveState::Active)) => {
+            Err((Reason::HealthCheckFailed, (*what).into()))
+        }
+        (_, None) => Err((
+            Reason::HealthCheckFailed,
+            "its service is not installed: check `role` in the policy".into(),
+        )),
+        _ => Ok(Try {
+            rung: Rung::Start,
+            action: Action::StartService { host: host_name(walk.view.plant, unit), service },
+            deadline: QUICK_CALL,
+            gap: START_GAP,
+        }),
+    }
+}
+
+pub(super) fn stop(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
+    let Some(facts) = facts(walk, unit) else { return Err(not_seen(row)) };
+    if !is_seen_since(walk, unit) {
+        return Err(looking());
+    }
+    let service = service_of(unit.kind);
+    let host = host_name(walk.view.plant, unit);
+    let tries = |rung| walk.view.journal.tries(&unit.name, rung).map_or(0, |tries| tries.count);
+    let attempt = match active_state(facts, service) {
+        None | Some(ActiveState::Inactive | ActiveState::Failed) => Try {
+            rung: Rung::EndContainers,
+            action: Action::EndContainers { host },
+            deadline: END_CONTAINERS_CALL,
+            gap: STOP_GAP,
+        },
+        Some(ActiveState::Deactivating) if !is_late(walk, row) => return Err(on_its_way()),
+        // Without an API an agent never leaves `activating`: stop must be sent to it.
+        Some(ActiveState::Active | ActiveState::Activating) if tries(Rung::Stop) < STOPS => Try {
+            rung: Rung::Stop,
+            action: Action::StopService { host, service },
+            deadline: walk.view.plant.shutdown.service_timeout,
+            gap: STOP_GAP,
+        },
+        Some(_) => Try {
+            rung: Rung::Kill,
+            action: Action::KillService { host, service },
+            deadline: KILL_CALL,
+            gap: STOP_GAP,
+        },
+    };
+    Ok(attempt)
+}
+
+/// Whether a service has been on its way down for longer than stopping it may take.
+fn is_late(walk: &Walk<'_>, row: &Row) -> bool {
+    let now = walk.view.snapshot.now;
+    row.turn.is_some_and(|turn| now.since(turn) > walk.view.plant.shutdown.service_timeout)
+}
+
+/// Mains are back, energy or time is missing: what is on stays on. Most hosts would not come back
+/// by themselves, and those just started by the return of AC would be switched off again.
+fn held_in_place(walk: &Walk<'_>, unit: &Unit) -> Option<(Reason, String)> {
+    let plan = unit.host.and_then(|host| walk.view.plant.hosts.get(host));
+    let feeds = plan.map(|host| host.supplies.as_slice()).unwrap_or_default();
+    match signal_on(walk.scope, feeds) {
+        Some((supply, Phase::Held)) if walk.view.plant.declared != Target::Poweroff => {
+            let supply = walk.view.plant.supplies.get(supply)?;
+            let message =
+                format!("mains of {} are back: it stays on, nothing is started yet", supply.name);
+            Some((Reason::HeldInPlace, message))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn power_off(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
+    if let Some(held) = held_in_place(walk, unit) {
+        return Err(held);
+    }
+    match row.state {
+        State::Moving(_) => Err(on_its_way()),
+        // A poweroff waits until the host answers.
+        _ if !answers(walk, unit) => Err(not_seen(row)),
+        _ if facts(walk, unit).is_some_and(|facts| facts.containers + facts.volumes > 0) => {
+            Err((Reason::DependencyNotReady, "containers or volumes are left on it".into()))
+        }
+        _ => Ok(Try {
+            rung: Rung::PowerOff,
+            action: Action::PowerOff { host: host_name(walk.view.plant, unit) },
+            deadline: QUICK_CALL,
+            gap: POWER_OFF_GAP,
+        }),
+    }
+}
+
+pub(super) fn power_off_self(walk: &Walk<'_>, unit: &Unit) -> Found {
+    if let Some(held) = held_in_place(walk, unit) {
+        return Err(held);
+    }
+    let declared = walk.view.plant.declared == Target::Poweroff;
+    let tried = walk.view.journal.tries.contains_key(Kind::Own.as_str());
+    if declared && walk.view.journal.own_off && !tried {
+        // Only a later boot leaves the memory without its tries.
+        return Err((
+            Reason::ReconciliationSucceeded,
+            "everything else is off; own host kept on: somebody turned it on again".into(),
+        ));
+    }
+    Ok(Try {
+        rung: Rung::PowerOff,
+        action: Action::PowerOffSelf { reboot_if_mains: !declared },
+        deadline: QUICK_CALL,
+        gap: POWER_OFF_GAP,
+    })
+}

@@ -1,0 +1,354 @@
+//! The snapshot: everything that `decide` may know, as values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{marks::Mark, seen::Seen, time::Tick};
+
+/// What was seen of the whole world at one instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Snapshot {
+    /// The instant of this snapshot.
+    pub now: Tick,
+    /// Supplies by name.
+    #[serde(default)]
+    pub supplies: BTreeMap<String, Seen<SupplyReading>>,
+    /// Hosts by name, as seen over SSH. The own host is not among them: it runs.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, Seen<HostFacts>>,
+    /// Whether `/readyz` of the Kubernetes API answers.
+    pub api: Seen<ApiHealth>,
+    /// The objects of the API that matter here.
+    pub cluster: Seen<ClusterFacts>,
+    /// Units that have an observer of their own, by unit name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub observed: BTreeMap<String, Seen<ObservedState>>,
+    /// What people asked for through `requests/`.
+    #[serde(default, skip_serializing_if = "Requests::is_default")]
+    pub requests: Requests,
+}
+
+/// How far up a unit with an observer of its own is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "is")]
+pub enum ObservedState {
+    /// Up.
+    Up,
+    /// Half-way up: its objects are accepted, its pods exist.
+    Started {
+        /// What is missing.
+        message: String,
+    },
+    /// Down.
+    Down {
+        /// What is missing.
+        message: String,
+    },
+}
+
+/// One reading of one UPS.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SupplyReading {
+    /// The words of `ups.status`, as the driver wrote them (`OL`, `OB`, `LB`, …).
+    pub status: Vec<String>,
+    /// `battery.charge` in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge_percent: Option<u8>,
+    /// `battery.runtime` in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_seconds: Option<u64>,
+    /// `ups.load` in percent of the nominal power.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_percent: Option<u16>,
+}
+
+/// What a host says of itself over SSH, in one answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct HostFacts {
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot_id: String,
+    /// Seconds since its boot.
+    pub uptime_seconds: u64,
+    /// Its wall clock, seconds since 1970.
+    pub wall_unix_seconds: i64,
+    /// What its systemd is doing.
+    pub system: SystemState,
+    /// The control-plane service (`k3s`, `rke2-server`); absent where the host has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServiceState>,
+    /// The agent service (`k3s-agent`, `rke2-agent`); absent where the host has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<ServiceState>,
+    /// Containers alive: processes of the container runtime's shim.
+    pub containers: u32,
+    /// Pod volumes mounted.
+    pub volumes: u32,
+    /// The newest etcd snapshot that the distribution lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotFacts>,
+    /// Whether its clock is synchronised; `None` where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_synchronised: Option<bool>,
+}
+
+/// `systemctl is-system-running`, as far as it matters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SystemState {
+    /// Booting.
+    Starting,
+    /// Booted (`running` and `degraded`).
+    #[default]
+    Running,
+    /// On its way off.
+    Stopping,
+}
+
+/// A unit of systemd as `systemctl show` tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceState {
+    /// `ActiveState`.
+    pub active: ActiveState,
+    /// `Result`: `success`, `timeout`, `exit-code`, …
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub result: String,
+    /// Whether a job is queued for it (`Job` is not 0).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub job: bool,
+}
+
+/// `ActiveState` of systemd.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ActiveState {
+    /// Up.
+    Active,
+    /// On its way up.
+    Activating,
+    /// On its way down.
+    Deactivating,
+    /// Down.
+    #[default]
+    Inactive,
+    /// Down, and not as it should be.
+    Failed,
+}
+
+/// An etcd snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SnapshotFacts {
+    /// Its name.
+    pub name: String,
+    /// When it was taken, by the host's clock, seconds since 1970.
+    pub taken_unix_seconds: i64,
+    /// Its size in bytes; an empty one is none.
+    pub size_bytes: u64,
+}
+
+/// What `/readyz` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ApiHealth {
+    /// It answers `ok`.
+    Ready,
+    /// It answers, and something in it is not ready.
+    NotReady,
+}
+
+/// The objects of the cluster that the core looks at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ClusterFacts {
+    /// Nodes by name.
+    pub nodes: BTreeMap<String, NodeFacts>,
+    /// Flux Kustomizations and `HelmReleases`.
+    pub gitops: Vec<GitopsFacts>,
+    /// Volumes attached to a node that the cluster does not know.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub stray_attachments: u32,
+    /// The Git source, if the policy names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceFacts>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A Node and what runs on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct NodeFacts {
+    /// `spec.unschedulable`.
+    pub unschedulable: bool,
+    /// Our mark, if the cordon is ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
+    /// Its condition `Ready` is `True`.
+    pub ready: bool,
+    /// Its lease was renewed within the last 40 s, the controller-manager's grace period.
+    pub lease_fresh: bool,
+    /// `status.nodeInfo.bootID`: of which boot the status speaks.
+    pub boot_id: String,
+    /// Volumes attached (`VolumeAttachment`s).
+    pub attachments: u32,
+    /// Its pods that a drain has to end, in name order: not of a `DaemonSet`, not mirrored, not
+    /// finished.
+    pub pods: Vec<PodFacts>,
+}
+
+/// A pod that a drain has to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PodFacts {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// UID: the precondition of every deletion.
+    pub uid: String,
+    /// Whether a controller owns it; one without is gone for good when it is deleted.
+    pub managed: bool,
+    /// Whether storage needs it to detach volumes, so that it leaves last.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub carrier: bool,
+    /// Whether it is being deleted already.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub terminating: bool,
+    /// `terminationGracePeriodSeconds`.
+    pub grace_seconds: u32,
+}
+
+/// A Flux Kustomization or `HelmRelease`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct GitopsFacts {
+    /// Which one.
+    pub object: GitopsRef,
+    /// The Kustomization that applies it, if any: it would undo our suspend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<GitopsRef>,
+    /// `spec.suspend`.
+    pub suspended: bool,
+    /// Our mark, if the suspend is ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
+}
+
+/// Names one Flux object.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GitopsRef {
+    /// Kind.
+    pub kind: GitopsKind,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl std::fmt::Display for GitopsRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.kind.as_str(), self.namespace, self.name)
+    }
+}
+
+/// The kinds of Flux objects that apply things.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum GitopsKind {
+    /// `kustomize.toolkit.fluxcd.io` Kustomization.
+    #[default]
+    Kustomization,
+    /// `helm.toolkit.fluxcd.io` `HelmRelease`.
+    HelmRelease,
+}
+
+impl GitopsKind {
+    /// The kind as Kubernetes spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kustomization => "Kustomization",
+            Self::HelmRelease => "HelmRelease",
+        }
+    }
+}
+
+/// The Git source of the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SourceFacts {
+    /// Its condition `Ready` is `True`, and it says so since this start of the API.
+    pub ready: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// `spec.url`.
+    pub url: String,
+    /// `spec.ref.branch`.
+    pub branch: String,
+}
+
+/// What people asked of the daemon, apart from the document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Requests {
+    /// Begin no new step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// Supplies whose causes are overruled, and until when.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub masks: Vec<Mask>,
+    /// Hosts with hands in the case: never woken, started or waited for.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub maintenance: BTreeSet<String>,
+    /// Counts explicit wishes to start (`set-target running`, `startup`): each begins a recovery.
+    #[serde(skip_serializing_if = "is_zero_u64")]
+    pub startups: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero_u64(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Requests {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `ananke hold`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hold {
+    /// Why, in the operator's words.
+    #[serde(default)]
+    pub reason: String,
+    /// Whether the signals of the supplies are held too.
+    #[serde(default)]
+    pub even_on_battery: bool,
+}
+
+/// `ananke signal mask`: one cause of one supply overruled for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Mask {
+    /// The signal: `ups/NAME`.
+    pub signal: String,
+    /// The cause that was live when the mask was set; a graver one is not masked.
+    pub cause: crate::signals::Trigger,
+    /// Until when.
+    pub until: Tick,
+    /// Why, in the operator's words.
+    #[serde(default)]
+    pub reason: String,
+}

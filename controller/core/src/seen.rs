@@ -1,0 +1,119 @@
+//! A thing seen, and when. Unknown is a value: never a default, never the last one seen.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Tick;
+
+/// What an observation port last learned of a thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Seen<T> {
+    /// The thing answered at `at`.
+    Known {
+        /// What it said.
+        value: T,
+        /// When it said so.
+        at: Tick,
+    },
+    /// Nothing is known of it now.
+    Unknown {
+        /// Why nothing is known.
+        why: Unseen,
+        /// Since when: the last answer, or the first look if it never answered.
+        since: Tick,
+    },
+}
+
+/// Why a thing is not seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Unseen {
+    /// This daemon has not looked yet.
+    NotYet,
+    /// No answer within the deadline.
+    Silent,
+    /// It answers, and refuses us (SSH key, API permission, NUT login).
+    Refused,
+    /// Its host key is not the pinned one.
+    HostKey,
+    /// It answered something that cannot be understood.
+    Garbage,
+    /// The answer is older than it may be (driver data stale, watch cut).
+    Stale,
+    /// The answer is a memory of before the boot.
+    BeforeBoot,
+    /// The way to it is down, so its silence proves nothing.
+    PathDown,
+    /// The server knows no such device.
+    NoSuchDevice,
+}
+
+impl Unseen {
+    /// The reason as half a sentence, for a person.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotYet => "not looked at yet",
+            Self::Silent => "does not answer",
+            Self::Refused => "refuses us",
+            Self::HostKey => "shows another host key than the pinned one",
+            Self::Garbage => "answers something that cannot be understood",
+            Self::Stale => "says nothing new",
+            Self::BeforeBoot => "has not shown life since its boot",
+            Self::PathDown => "cannot be reached: the way to it is down",
+            Self::NoSuchDevice => "is not known to its server",
+        }
+    }
+}
+
+impl<T> Seen<T> {
+    /// Seen now.
+    pub const fn known(value: T, at: Tick) -> Self {
+        Self::Known { value, at }
+    }
+
+    /// Not seen since.
+    pub const fn unknown(why: Unseen, since: Tick) -> Self {
+        Self::Unknown { why, since }
+    }
+
+    /// The value, if it is known.
+    pub const fn value(&self) -> Option<&T> {
+        match self {
+            Self::Known { value, .. } => Some(value),
+            Self::Unknown { .. } => None,
+        }
+    }
+
+    /// The value, if it was seen after `after`; an older one says nothing of what was done since.
+    pub fn value_after(&self, after: Tick) -> Option<&T> {
+        match self {
+            Self::Known { value, at } if *at > after => Some(value),
+            _ => None,
+        }
+    }
+
+    /// When the value was seen.
+    pub const fn at(&self) -> Option<Tick> {
+        match self {
+            Self::Known { at, .. } => Some(*at),
+            Self::Unknown { .. } => None,
+        }
+    }
+
+    /// Whether the value is known and not older than `max_age`.
+    pub fn is_fresh(&self, now: Tick, max_age: Duration) -> bool {
+        self.at().is_some_and(|at| now.since(at) <= max_age)
+    }
+
+    /// What a failed look makes of this: the last answer dates the beginning of the silence.
+    #[must_use]
+    pub fn lost(&self, why: Unseen, now: Tick) -> Self {
+        match self {
+            Self::Known { at, .. } => Self::Unknown { why, since: *at },
+            Self::Unknown { why: Unseen::NotYet, since } => Self::Unknown { why, since: *since },
+            Self::Unknown { since, .. } => Self::Unknown { why, since: (*since).min(now) },
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What is remembered of a supply from one decision to the next, and how it moves on.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cause, Power, Trigger, power_of, triggers};
+use crate::{
+    observe::{Mask, SupplyReading},
+    plant::SupplyPlan,
+    seen::Seen,
+    time::Tick,
+};
+
+/// The phase of a supply's signal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Nothing is asked for. After an outage this is *lifted*: recovery begins by itself.
+    #[default]
+    Clear,
+    /// On battery and triggered.
+    Falling,
+    /// Mains are back, not yet stable for long enough or with too little energy stored.
+    Held,
+}
+
+/// What is remembered of one supply.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SupplyMemory {
+    /// The phase.
+    pub phase: Phase,
+    /// Since when it is in that phase.
+    pub since: Tick,
+    /// Why it left [`Phase::Clear`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// On battery since; kept through silence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_battery_since: Option<Tick>,
+    /// Whether the mains were away and have not held for the policy's time since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unsettled: bool,
+    /// On mains since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mains_since: Option<Tick>,
+    /// When the mains last came back, in this daemon's sight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Tick>,
+    /// When it was last heard of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_heard: Option<Tick>,
+    /// The runtime it told then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_runtime_seconds: Option<u64>,
+    /// How many readings in a row each trigger has held.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub streaks: BTreeMap<Trigger, u32>,
+    /// Charge over the last two minutes on battery.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub charge_trail: Vec<(Tick, u8)>,
+}
+
+/// How long the trail of charge reaches back.
+const TRAIL: Duration = Duration::from_secs(120);
+/// The trail is thinned to one reading in this long.
+const TRAIL_STEP: Duration = Duration::from_secs(5);
+
+/// What moves a memory on.
+pub struct Context<'a> {
+    /// The supply's part of the policy.
+    pub plan: &'a SupplyPlan,
+    /// What is seen of it now.
+    pub seen: &'a Seen<SupplyReading>,
+    /// How long it takes from here to everything off.
+    pub budget: Duration,
+    /// The operator's mask, if one is live.
+    pub mask: Option<&'a Mask>,
+    /// Now.
+    pub now: Tick,
+}
+
+/// The next memory of a supply. Calling it twice with the same reading is calling it once.
+#[must_use]
+pub fn advance(before: &SupplyMemory, context: &Context<'_>) -> SupplyMemory {
+    let mut memory = before.clone();
+    let is_new = context.seen.at().is_some_and(|at| memory.last_heard.is_none_or(|h| at > h));
+    if let Seen::Known { value, at } = context.seen
+        && is_new
+    {
+        hear(&mut memory, value, *at);
+    }
+    if memory.mains_since.is_some_and(|since| context.now.since(since) >= context.plan.stable_for) {
+        memory.unsettled = false;
+    }
+    let causes = triggers::live(context.plan, &memory, context.seen, context.budget, context.now);
+    count(&mut memory, &causes, is_new);
+    let fired = causes
+        .into_iter()
+        .filter(|c| {
+            memory.streaks.get(&c.trigger).copied().unwrap_or(0) >= c.trigger.debounce(context.plan)
+        })
+        .filter(|c| context.mask.is_none_or(|m| c.trigger > m.cause || context.now >= m.until))
+        .max_by_key(|c| c.trigger);
+    step_phase(&mut memory, fired, context);
+    memory
+}
+
+fn hear(memory: &mut SupplyMemory, reading: &SupplyReading, at: Tick) {
+    memory.last_heard = Some(at);
+    match power_of(&reading.status) {
+        Power::Battery => {
+            memory.mains_since = None;
+            memory.unsettled = true;
+            memory.on_battery_since.get_or_insert(at);
+            memory.last_runtime_seconds = reading.runtime_seconds;
+            if let Some(charge) = reading.charge_percent {
+                trail(&mut memory.charge_trail, at, charge);
+            }
+        }
+        Power::Mains => {
+            if memory.on_battery_since.take().is_some() {
+                memory.returned = Some(at);
+            }
+            memory.mains_since.get_or_insert(at);
+            memory.last_runtime_seconds = reading.runtime_seconds;
+            memory.charge_trail.clear();
+        }
+        // Neither ends an outage nor begins one.
+        Power::Unknown => {}
+    }
+}
+
+fn trail(trail: &mut Vec<(Tick, u8)>, at: Tick, charge: u8) {
+    trail.retain(|(then, _)| at.since(*then) <= TRAIL);
+    if trail.last().is_none_or(|(then, _)| at.since(*then) >= TRAIL_STEP) {
+        trail.push((at, charge));
+    }
+}
+
+fn count(memory: &mut SupplyMemory, causes: &[Cause], is_new: bool) {
+    memory.streaks.retain(|trigger, _| causes.iter().any(|c| c.trigger == *trigger));
+    for cause in causes {
+        let streak = memory.streaks.entry(cause.trigger).or_insert(0);
+        // Silence brings no new reading; it counts by itself.
+        if is_new || *streak == 0 {
+            *streak = streak.saturating_add(1);
+        }
+    }
+}
+
+fn step_phase(memory: &mut SupplyMemory, fired: Option<Cause>, context: &Context<'_>) {
+    let enter = |memory: &mut SupplyMemory, phase| {
+        if memory.phase != phase {
+            memory.phase = phase;
+            memory.since = context.now;
+        }
+    };
+    let on_battery = memory.on_battery_since.is_some();
+    match (memory.phase, fired) {
+        (_, Some(cause)) => {
+            if memory.phase != Phase::Falling
+                || memory.cause.as_ref().is_none_or(|c| c.trigger < cause.trigger)
+            {
+                memory.cause = Some(cause);
+            }
+            enter(memory, Phase::Falling);
+        }
+        // A mask set by a person lifts the signal; the mains need not be back.
+        (Phase::Falling | Phase::Held, None) if masked(memory, context) => {
+            enter(memory, Phase::Clear);
+            memory.cause = None;
+        }
+        (Phase::Falling, None) if !on_battery && memory.mains_since.is_some() => {
+            enter(memory, Phase::Held);
+        }
+        // On battery again: falling at once, no trigger is waited for.
+        (Phase::Held, None) if on_battery => enter(memory, Phase::Falling),
+        (Phase::Held, None)
+            if super::gate(context.plan, context.seen, memory, context.now).is_open() =>
+        {
+            enter(memory, Phase::Clear);
+            memory.cause = None;
+        }
+        _ => {}
+    }
+}
+
+fn masked(memory: &SupplyMemory, context: &Context<'_>) -> bool {
+    let cause = memory.cause.as_ref().map(|c| c.trigger);
+    context.mask.is_some_and(|m| context.now < m.until && cause.is_some_and(|c| c <= m.cause))
+}

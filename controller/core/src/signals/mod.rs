@@ -1,0 +1,14 @@
+//! Signals of the supplies: what asks for less than running.
+//!
+//! Two things that must not be mixed come out of a supply: *how far down* (a target, latched in
+//! [`SupplyMemory`]) and *may anything go up* ([`Gate`], never latched, computed afresh). Losing the
+//! latch can only stop a descent half-way until the trigger fires again; it can never start
+//! something on battery.
+
+mod memory;
+mod power;
+mod triggers;
+
+pub use memory::{Context, Phase, SupplyMemory, advance};
+pub use power::{Gate, Power, gate, power_of};
+pub use triggers::{Cause, Trigger};

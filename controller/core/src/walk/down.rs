@@ -1,0 +1,69 @@
+//! Backwards: what keeps a unit from going down.
+
+use std::time::Duration;
+
+use super::Walk;
+use crate::{
+    blockers::Blockers,
+    signals::Phase,
+    table::Wanted,
+    unit::{Kind, UnitId},
+};
+
+/// Kept free of the tail: a unit is left when less energy than this and its tail remains.
+const MARGIN: Duration = Duration::from_secs(5);
+
+pub(super) fn backwards(walk: &mut Walk<'_>) {
+    let order: Vec<UnitId> = walk.view.plant.graph.upwards().collect();
+    for id in order.into_iter().rev() {
+        let behind = behind(walk, id);
+        let left = is_out_of_time(walk, id);
+        let Some(row) = walk.row_mut(id) else { continue };
+        if row.wanted == Wanted::Down {
+            row.left = left && !(row.state == crate::assess::State::Down);
+            row.blockers = behind;
+        }
+        row.seen_through = match row.wanted {
+            Wanted::Down if !row.is_settled_down() => Blockers::one(id),
+            // Through settled ones too: a worker that lost its agent early does not let its host
+            // overtake a quiesce that is still running.
+            Wanted::Down | Wanted::Any => behind,
+            Wanted::Up => Blockers::NONE,
+        };
+    }
+}
+
+fn behind(walk: &Walk<'_>, id: UnitId) -> Blockers {
+    let mut blockers = Blockers::NONE;
+    for edge in walk.view.plant.graph.above(id) {
+        if let Some(row) = walk.row(edge.to) {
+            blockers.join(&row.seen_through);
+        }
+    }
+    blockers
+}
+
+/// Only under an energy deadline, and without memory or timer: it moves by itself with the load.
+fn is_out_of_time(walk: &Walk<'_>, id: UnitId) -> bool {
+    let Some(unit) = walk.unit(id) else { return false };
+    if unit.kind == Kind::Own {
+        return false;
+    }
+    let Some(row) = walk.row(id) else { return false };
+    let left = walk.scope.live.iter().filter(|(_, phase)| **phase == Phase::Falling);
+    left.filter_map(|(supply, _)| energy_left(walk, *supply))
+        .min()
+        .is_some_and(|left| left < row.tail + MARGIN)
+}
+
+/// The runtime that a supply told last, time since taken off.
+pub(super) fn energy_left(walk: &Walk<'_>, supply: usize) -> Option<Duration> {
+    let name = &walk.view.plant.supplies.get(supply)?.name;
+    let seen = walk.view.snapshot.supplies.get(name)?;
+    let memory = walk.view.journal.supplies.get(name);
+    let (runtime, at) = match seen.value().and_then(|reading| reading.runtime_seconds) {
+        Some(runtime) => (runtime, seen.at()?),
+        None => (memory?.last_runtime_seconds?, memory?.last_heard?),
+    };
+    Some(Duration::from_secs(runtime).saturating_sub(walk.view.snapshot.now.since(at)))
+}

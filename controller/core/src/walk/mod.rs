@@ -1,0 +1,183 @@
+//! The walk: one topological order, forwards and backwards; no recursion, no search.
+
+mod down;
+mod scope;
+mod tail;
+mod up;
+
+use std::time::Duration;
+
+use ananke_crds::policy::Target;
+
+use crate::{
+    assess::{State, View},
+    blockers::Blockers,
+    signals::Gate,
+    step::Rung,
+    table::Wanted,
+    time::Tick,
+    unit::{Kind, Unit, UnitId},
+};
+
+pub(crate) use scope::{Scope, signal_on};
+pub(crate) use tail::{bound, budget};
+
+/// What the walk learned of one unit.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude one another")]
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) target: Target,
+    pub(crate) wanted: Wanted,
+    pub(crate) state: State,
+    /// Settled down without being seen: what it is about cannot happen any more.
+    pub(crate) moot: bool,
+    /// Settled down without being seen: the energy does not allow to wait for it.
+    pub(crate) left: bool,
+    /// The supply whose gate keeps it from going up.
+    pub(crate) shut: Option<usize>,
+    /// Its bound is over, or that of something it requires.
+    pub(crate) stuck: bool,
+    /// What keeps it from the state it is wanted in.
+    pub(crate) blockers: Blockers,
+    /// What those who look at it see: itself, nothing, or what lies behind.
+    seen_through: Blockers,
+    /// Since when it is its turn.
+    pub(crate) turn: Option<Tick>,
+    /// A step of ours is in flight on it.
+    pub(crate) in_flight: bool,
+    /// The longest chain of spans below it on the way down.
+    pub(crate) tail: Duration,
+}
+
+impl Row {
+    /// Whether it is settled down.
+    pub(crate) fn is_settled_down(&self) -> bool {
+        (self.state == State::Down && !self.in_flight) || self.moot || self.left
+    }
+
+    /// Whether it is where it is wanted.
+    pub(crate) fn has_arrived(&self) -> bool {
+        match self.wanted {
+            Wanted::Any => true,
+            Wanted::Up => self.state == State::Up && !self.in_flight,
+            Wanted::Down => self.is_settled_down(),
+        }
+    }
+}
+
+/// After so many failures a snapshot that is not required is done without.
+const SNAPSHOT_TRIES: u32 = 3;
+
+/// The walk over one view.
+pub(crate) struct Walk<'a> {
+    pub(crate) view: &'a View<'a>,
+    pub(crate) gates: &'a [Gate],
+    pub(crate) scope: &'a Scope,
+    pub(crate) rows: Vec<Row>,
+}
+
+impl<'a> Walk<'a> {
+    /// Walks.
+    pub(crate) fn new(view: &'a View<'a>, gates: &'a [Gate], scope: &'a Scope) -> Self {
+        let mut walk = Self { view, gates, scope, rows: Vec::new() };
+        let targets = scope.targets(view.plant);
+        walk.rows = view
+            .plant
+            .graph
+            .units()
+            .iter()
+            .zip(targets)
+            .map(|(unit, target)| walk.begin(unit, target))
+            .collect();
+        up::forwards(&mut walk);
+        tail::forwards(&mut walk);
+        down::backwards(&mut walk);
+        walk
+    }
+
+    /// The row of a unit before the walk.
+    fn begin(&self, unit: &Unit, target: Target) -> Row {
+        let view = self.view;
+        let absent = unit.host.is_some_and(|host| view.is_absent(host));
+        let mut wanted = if absent { Wanted::Any } else { crate::table::wanted(unit.kind, target) };
+        if unit.kind == Kind::Own && !view.plant.shutdown.powers_self_off {
+            wanted = Wanted::Up;
+        }
+        let state = view.state(unit, wanted, self.scope.is_emergency());
+        if unit.kind == Kind::Layer && wanted == Wanted::Up && self.is_excused() {
+            wanted = Wanted::Any;
+        }
+        let in_flight = view.journal.flight(&unit.name, view.snapshot.now).is_some();
+        let turn = view.journal.turns.get(&unit.name).copied();
+        let overdue = turn.is_some_and(|turn| {
+            view.snapshot.now.since(turn) > tail::bound(view.plant, unit.kind, wanted)
+        });
+        Row {
+            target,
+            wanted,
+            moot: wanted == Wanted::Down && (view.is_moot(unit) || self.is_waived(unit)),
+            left: false,
+            shut: None,
+            stuck: overdue,
+            blockers: Blockers::NONE,
+            seen_through: Blockers::NONE,
+            turn,
+            in_flight,
+            tail: Duration::ZERO,
+            state,
+        }
+    }
+
+    /// The policy does without a snapshot that cannot be had, and in an emergency if it says so.
+    fn is_waived(&self, unit: &Unit) -> bool {
+        let down = &self.view.plant.shutdown;
+        let tries = self.view.journal.tries(&unit.name, Rung::Snapshot);
+        let failed = tries.is_some_and(|t| t.count >= SNAPSHOT_TRIES && t.failure.is_some());
+        unit.kind == Kind::Snapshot
+            && ((failed && !down.snapshot_required)
+                || (self.scope.is_emergency() && down.emergency_skips_snapshot))
+    }
+
+    /// Layers are applied from here only while Flux cannot do it.
+    fn is_excused(&self) -> bool {
+        let units = self.view.plant.graph.units();
+        units
+            .iter()
+            .find(|unit| unit.kind == Kind::Source)
+            .is_some_and(|source| self.view.state(source, Wanted::Up, false) == State::Up)
+    }
+
+    /// The target of the own host, if the policy has one.
+    pub(crate) fn own_target(&self) -> Option<Target> {
+        self.iter().find(|(_, unit, _)| unit.kind == Kind::Own).map(|(_, _, row)| row.target)
+    }
+
+    /// The unit of an id; the graph gives no others.
+    pub(crate) fn unit(&self, id: UnitId) -> Option<&'a Unit> {
+        self.view.plant.graph.unit(id)
+    }
+
+    /// The row of a unit.
+    pub(crate) fn row(&self, id: UnitId) -> Option<&Row> {
+        self.rows.get(id.index())
+    }
+
+    fn row_mut(&mut self, id: UnitId) -> Option<&mut Row> {
+        self.rows.get_mut(id.index())
+    }
+
+    /// All ids with their units and rows.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (UnitId, &'a Unit, &Row)> {
+        let ids = (0_u32..).map(UnitId);
+        ids.zip(self.view.plant.graph.units()).zip(&self.rows).map(|((id, u), r)| (id, u, r))
+    }
+}
+
+/// The least time left on a battery that a shutdown is racing, in seconds.
+pub(crate) fn seconds_left(walk: &Walk<'_>) -> Option<u64> {
+    let on_battery = walk.gates.iter().enumerate().filter(|(_, gate)| **gate == Gate::OnBattery);
+    on_battery
+        .filter_map(|(supply, _)| down::energy_left(walk, supply))
+        .min()
+        .map(|left| left.as_secs())
+}

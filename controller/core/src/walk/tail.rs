@@ -1,0 +1,123 @@
+//! Spans: how long a unit takes, how long it may take, and the longest chain below it.
+
+use std::time::Duration;
+
+use super::{Scope, Walk};
+use crate::{
+    assess::View,
+    graph::EdgeKind,
+    plant::Plant,
+    table::Wanted,
+    unit::{Kind, UnitId},
+};
+
+/// The declared span of one unit on the way down, in an emergency. The shares of the policy's
+/// emergency budget, which is declared for the whole.
+fn own_span(plant: &Plant, kind: Kind) -> Duration {
+    let down = &plant.shutdown;
+    match kind {
+        Kind::Gitops => Duration::from_secs(5),
+        Kind::Quiesce => Duration::from_secs(30),
+        Kind::Snapshot if !down.emergency_skips_snapshot => Duration::from_secs(20),
+        Kind::Node if !down.emergency_skips_drain => down.drain_emergency_timeout,
+        Kind::Storage => Duration::from_secs(10),
+        Kind::Agent | Kind::Server => Duration::from_secs(15),
+        Kind::Host => down.longest_halt,
+        Kind::Own => Duration::from_secs(10),
+        _ => Duration::ZERO,
+    }
+}
+
+/// For calls that the API answers at once.
+const OBJECTS: Duration = Duration::from_secs(120);
+/// The attach-detach controller detaches by force after 6 minutes.
+const DETACH: Duration = Duration::from_secs(7 * 60);
+/// Three tries of two minutes.
+const SNAPSHOT: Duration = Duration::from_secs(6 * 60);
+
+/// How long a unit may take once its turn has come, before a person is called.
+pub(crate) fn bound(plant: &Plant, kind: Kind, wanted: Wanted) -> Duration {
+    let (down, up) = (&plant.shutdown, &plant.startup);
+    match (kind, wanted) {
+        (Kind::Host, Wanted::Up) => up.longest_boot,
+        (Kind::Host, _) => down.longest_halt.max(down.verify_off_timeout),
+        (Kind::Server | Kind::Agent, Wanted::Up) => up.service_timeout,
+        (Kind::Server | Kind::Agent, _) => down.service_timeout * 3,
+        (Kind::Api | Kind::Clock | Kind::Source, _) => up.service_timeout,
+        (Kind::Node, Wanted::Down) => down.drain_timeout + down.pod_grace * 2,
+        (Kind::Storage, _) => DETACH,
+        (Kind::Snapshot, _) => SNAPSHOT,
+        (Kind::Layer | Kind::Vault | Kind::Images | Kind::Gate | Kind::Soak, _) => {
+            up.service_timeout * 5
+        }
+        _ => OBJECTS,
+    }
+}
+
+/// Fills in every unit's tail, for this walk's own targets.
+pub(super) fn forwards(walk: &mut Walk<'_>) {
+    let scale = scale(walk.view.plant);
+    let mut rests: Vec<Duration> = vec![Duration::ZERO; walk.rows.len()];
+    for id in walk.view.plant.graph.upwards() {
+        let tail = longest_below(walk.view.plant, id, &rests);
+        let Some(row) = walk.row_mut(id) else { continue };
+        row.tail = tail;
+        let (open, kind) = (row.wanted == Wanted::Down && !row.is_settled_down(), walk.unit(id));
+        let own = kind
+            .filter(|_| open)
+            .map_or(Duration::ZERO, |unit| own_span(walk.view.plant, unit.kind).mul_f64(scale));
+        if let Some(rest) = rests.get_mut(id.index()) {
+            *rest = own + tail;
+        }
+    }
+}
+
+/// How long it takes from here to everything off, on the critical path.
+pub(crate) fn budget(view: &View<'_>) -> Duration {
+    let scope = Scope::everything_off(view.plant);
+    let targets = scope.targets(view.plant);
+    let scale = scale(view.plant);
+    let units = view.plant.graph.units();
+    longest(view.plant, |id| {
+        let (Some(unit), Some(target)) = (units.get(id.index()), targets.get(id.index())) else {
+            return Duration::ZERO;
+        };
+        let wanted = crate::table::wanted(unit.kind, *target);
+        let settled = wanted != Wanted::Down
+            || view.state(unit, wanted, true) == crate::assess::State::Down
+            || view.is_moot(unit);
+        if settled { Duration::ZERO } else { own_span(view.plant, unit.kind).mul_f64(scale) }
+    })
+}
+
+/// The policy declares a budget for the whole way; the units' spans are shares of it.
+fn scale(plant: &Plant) -> f64 {
+    let full = longest(plant, |id| {
+        plant.graph.unit(id).map_or(Duration::ZERO, |unit| own_span(plant, unit.kind))
+    });
+    if full.is_zero() {
+        1.0
+    } else {
+        plant.shutdown.emergency_budget.as_secs_f64() / full.as_secs_f64()
+    }
+}
+
+fn longest(plant: &Plant, own: impl Fn(UnitId) -> Duration) -> Duration {
+    let mut rests: Vec<Duration> = vec![Duration::ZERO; plant.graph.units().len()];
+    for id in plant.graph.upwards() {
+        let rest = own(id) + longest_below(plant, id, &rests);
+        if let Some(slot) = rests.get_mut(id.index()) {
+            *slot = rest;
+        }
+    }
+    rests.into_iter().max().unwrap_or_default()
+}
+
+fn longest_below(plant: &Plant, id: UnitId, rests: &[Duration]) -> Duration {
+    // A path waits for the hosts behind it as they do for anything else.
+    let chains = plant.graph.below(id).iter().filter(|edge| {
+        !matches!(edge.kind, EdgeKind::KOfN { .. })
+            || plant.graph.unit(edge.to).is_some_and(|unit| unit.kind != Kind::Supply)
+    });
+    chains.filter_map(|edge| rests.get(edge.to.index()).copied()).max().unwrap_or_default()
+}
