@@ -1,0 +1,133 @@
+//! The state directory: documents written whole, an append-only journal, one lock.
+
+mod documents;
+mod journal;
+mod lock;
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use ananke_ports::{Store, StoreError};
+
+use self::{documents::Documents, journal::JournalFiles};
+
+pub use self::lock::{LockError, StateLock};
+
+/// The state directory on a file system. Folders have mode 0700, files 0600.
+///
+/// Only one process may append to the journal at a time: whoever holds the [`StateLock`].
+#[derive(Debug)]
+pub struct FileStore {
+    documents: Documents,
+    journal: Mutex<JournalFiles>,
+}
+
+impl FileStore {
+    /// The state directory at this path; it is made if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be made.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        make_folder(folder).map_err(|error| told(folder, &error))?;
+        Ok(Self {
+            documents: Documents::new(folder.to_owned()),
+            journal: Mutex::new(JournalFiles::new(folder.join("journal"))),
+        })
+    }
+
+    fn journal_files(&self) -> MutexGuard<'_, JournalFiles> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for FileStore {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.documents.read(path)
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.documents.write(path, bytes)
+    }
+
+    fn remove(&self, path: &str) -> Result<(), StoreError> {
+        self.documents.remove(path)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        self.documents.list(folder)
+    }
+
+    fn set_aside(&self, path: &str) -> Result<String, StoreError> {
+        self.documents.set_aside(path)
+    }
+
+    fn append(&self, lines: &str) -> Result<(), StoreError> {
+        self.journal_files().append(lines)
+    }
+
+    fn journal(&self) -> Result<Vec<String>, StoreError> {
+        self.journal_files().lines()
+    }
+
+    fn rotate(&self, lines: &str) -> Result<(), StoreError> {
+        self.journal_files().rotate(lines)
+    }
+}
+
+/// Makes a folder and those above it, for us only.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Puts the names in a folder on the disk.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// The names in a folder, in order; none if it is not there.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        // Names that are no text are none of ours.
+        if let Ok(name) = entry?.file_name().into_string() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// An error of the file system as the port has it.
+fn told(path: &Path, error: &io::Error) -> StoreError {
+    let shown = path.display().to_string();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            StoreError::Full { path: shown }
+        }
+        _ => StoreError::Io { path: shown, message: error.to_string() },
+    }
+}
+
+/// A path in the state directory.
+///
+/// # Errors
+/// If it would leave it.
+fn inside(folder: &Path, path: &str) -> Result<PathBuf, StoreError> {
+    let stays = !path.is_empty()
+        && Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if stays {
+        return Ok(folder.join(path));
+    }
+    let message = "this is no path inside the state directory".to_owned();
+    Err(StoreError::Io { path: path.to_owned(), message })
+}
