@@ -10,13 +10,13 @@ use crate::{
     decision::{Blocked, Decision, Effective, UnitReport, Waiting},
     episode::{Episode, EpisodePhase},
     journal::Journal,
-    ladder::{self, Offer},
+    ladder::{self, Barrier, Offer},
     observe::{ActiveState, Snapshot},
     plant::{Plant, Role},
     seen::{Seen, Unseen},
     signals::{self, Context, Gate, Phase, SupplyMemory},
     step::PlannedStep,
-    table::Wanted,
+    table::{self, Wanted},
     unit::{Kind, Unit, UnitId},
     walk::{self, Row, Scope, Walk, signal_on},
 };
@@ -160,8 +160,11 @@ struct Draft<'w, 'a> {
     steps: Vec<PlannedStep>,
     waiting: Vec<Waiting>,
     blocked: Vec<Blocked>,
-    /// Units that nothing holds back.
+    /// Units that nothing holds back: their time runs.
     free: Vec<UnitId>,
+    barrier: Barrier,
+    /// What the supplies alone ask of every unit, while an operator holds all else.
+    asked_by_supplies: Option<Vec<Target>>,
     /// Servers that may still be stopped while the API is to stay up.
     spare_servers: u32,
 }
@@ -175,6 +178,8 @@ impl<'w, 'a> Draft<'w, 'a> {
             waiting: Vec::new(),
             blocked: Vec::new(),
             free: Vec::new(),
+            barrier: Barrier::new(walk),
+            asked_by_supplies: asked_by_supplies(walk),
             spare_servers: spare_servers(walk),
         }
     }
@@ -215,7 +220,7 @@ impl<'w, 'a> Draft<'w, 'a> {
             return self.behind_gate(unit, row, supply);
         }
         if !row.blockers.is_empty() {
-            if self.may_cordon_early(id, unit, row) && !self.is_held(row) {
+            if self.may_cordon_early(id, unit, row) && !self.is_held(id, unit, row) {
                 match ladder::offer_cordon(self.walk, unit) {
                     Offer::Step(step) => return self.steps.push(step),
                     Offer::Wait(reason, message) => return self.leaf(unit, row, reason, message),
@@ -223,10 +228,10 @@ impl<'w, 'a> Draft<'w, 'a> {
             }
             return self.behind(unit, row);
         }
-        self.free.push(id);
-        if let Some((reason, message)) = self.not_now(unit, row) {
+        if let Some((reason, message)) = self.not_now(id, unit, row) {
             return self.leaf(unit, row, reason, message);
         }
+        self.free.push(id);
         match ladder::offer(self.walk, id, unit, row) {
             Offer::Step(step) => self.steps.push(step),
             Offer::Wait(reason, message) => self.leaf(unit, row, reason, message),
@@ -237,19 +242,14 @@ impl<'w, 'a> Draft<'w, 'a> {
     }
 
     /// Steps that are not begun although nothing in the graph holds them back.
-    fn not_now(&mut self, unit: &Unit, row: &Row) -> Option<(Reason, String)> {
-        if self.is_held(row) {
+    fn not_now(&mut self, id: UnitId, unit: &Unit, row: &Row) -> Option<(Reason, String)> {
+        if self.is_held(id, unit, row) {
             let reason =
                 if self.walk.view.plant.suspended { Reason::Suspended } else { Reason::OnHold };
             return Some((reason, "no new step is begun".into()));
         }
         if self.is_left_alone(unit, row) {
             let message = "lost in steady state: `ananke set-target running` brings it back";
-            self.blocked.push(Blocked {
-                unit: Some(unit.name.clone()),
-                reason: Reason::LostWhileHolding,
-                message: message.into(),
-            });
             return Some((Reason::LostWhileHolding, message.into()));
         }
         if unit.kind == Kind::Server && row.wanted == Wanted::Down && is_serving(self.walk, unit) {
@@ -260,15 +260,15 @@ impl<'w, 'a> Draft<'w, 'a> {
             };
             self.spare_servers = spare;
         }
-        None
+        ladder::not_its_turn(self.walk, &self.barrier, id, unit, row)
     }
 
     /// Holds do not bind what a supply asks for, unless the operator said so.
-    fn is_held(&self, row: &Row) -> bool {
+    fn is_held(&self, id: UnitId, unit: &Unit, row: &Row) -> bool {
         let view = self.walk.view;
+        let asked = self.asked_by_supplies.as_ref().and_then(|asked| asked.get(id.index()));
         let by_signal = row.wanted == Wanted::Down
-            && row.target > view.plant.declared
-            && self.walk.scope.is_emergency();
+            && asked.is_some_and(|asked| table::wanted(unit.kind, *asked) == Wanted::Down);
         let hold = view.snapshot.requests.hold.as_ref();
         let binds_signals = hold.is_some_and(|hold| hold.even_on_battery);
         (view.plant.suspended || hold.is_some()) && (!by_signal || binds_signals)
@@ -327,6 +327,13 @@ impl<'w, 'a> Draft<'w, 'a> {
     }
 
     fn leaf(&mut self, unit: &Unit, row: &Row, reason: Reason, message: String) {
+        if reason.needs_a_person() {
+            self.blocked.push(Blocked {
+                unit: Some(unit.name.clone()),
+                reason,
+                message: message.clone(),
+            });
+        }
         let bound = walk::bound(self.walk.view.plant, unit.kind, row.wanted);
         self.waiting.push(Waiting {
             unit: unit.name.clone(),
@@ -348,6 +355,14 @@ impl<'w, 'a> Draft<'w, 'a> {
             message: format!("takes longer than it may; {why}. Look at it yourself"),
         });
     }
+}
+
+/// What the supplies alone ask of every unit, if an operator holds all else and a battery runs.
+fn asked_by_supplies(walk: &Walk<'_>) -> Option<Vec<Target>> {
+    let view = walk.view;
+    let is_held = view.plant.suspended || view.snapshot.requests.hold.is_some();
+    (is_held && walk.scope.is_emergency())
+        .then(|| walk.scope.without_document().targets(view.plant))
 }
 
 /// How many servers may be stopped while the API is to stay up: seen up, less a quorum.
@@ -377,7 +392,7 @@ fn is_serving(walk: &Walk<'_>, unit: &Unit) -> bool {
 
 /// Whose turn came, and whose is over.
 struct Turns {
-    began: Vec<String>,
+    began: BTreeMap<String, Wanted>,
     ended: Vec<String>,
 }
 
@@ -386,11 +401,18 @@ impl Turns {
         let mut free = free.to_vec();
         free.sort_unstable();
         let journal = walk.view.journal;
-        let (mut began, mut ended) = (Vec::new(), Vec::new());
+        let (mut began, mut ended) = (BTreeMap::new(), Vec::new());
         for (id, unit, row) in walk.iter() {
-            let known = row.turn.is_some();
-            match (free.binary_search(&id).is_ok(), known) {
-                (true, false) => began.push(unit.name.clone()),
+            let is_free = free.binary_search(&id).is_ok();
+            let known = journal.turns.contains_key(&unit.name);
+            if is_free && row.turn.is_none() {
+                began.insert(unit.name.clone(), row.wanted);
+            }
+            match (is_free, known) {
+                // Its turn was the other way.
+                (true, true) if row.turn.is_none() => ended.push(unit.name.clone()),
+                // What is settled without being seen may come back, and has tried what it tried.
+                (false, _) if row.moot || row.left => {}
                 (false, true) => ended.push(unit.name.clone()),
                 // The own host's poweroff is remembered for the whole boot.
                 (false, false)
@@ -410,6 +432,8 @@ impl Turns {
 fn reports(walk: &Walk<'_>, draft: &Draft<'_, '_>) -> Vec<UnitReport> {
     let why: BTreeMap<&str, &str> =
         draft.waiting.iter().map(|w| (w.unit.as_str(), w.message.as_str())).collect();
+    let reasons: BTreeMap<&str, Reason> =
+        draft.waiting.iter().map(|w| (w.unit.as_str(), w.reason)).collect();
     let stepping: BTreeMap<&str, &PlannedStep> =
         draft.steps.iter().map(|step| (step.unit.as_str(), step)).collect();
     walk.iter()
@@ -418,9 +442,18 @@ fn reports(walk: &Walk<'_>, draft: &Draft<'_, '_>) -> Vec<UnitReport> {
             state: row.state.as_str().into(),
             wanted: row.wanted,
             arrived: row.has_arrived(),
+            reason: reason(walk, unit, &reasons),
             message: message(walk, unit, row, &why, &stepping),
         })
         .collect()
+}
+
+fn reason(walk: &Walk<'_>, unit: &Unit, reasons: &BTreeMap<&str, Reason>) -> Option<Reason> {
+    match unit.supply.and_then(|supply| walk.gates.get(supply)) {
+        Some(Gate::Open) => None,
+        Some(gate) => Some(Reason::of_gate(gate)),
+        None => reasons.get(unit.name.as_str()).copied(),
+    }
 }
 
 fn message(

@@ -36,8 +36,8 @@ pub struct Decision {
     pub supplies: BTreeMap<String, SupplyMemory>,
     /// The next episode.
     pub episode: Episode,
-    /// Units whose turn came.
-    pub began: Vec<String>,
+    /// Units whose turn came, and which way.
+    pub began: BTreeMap<String, Wanted>,
     /// Units whose turn is over.
     pub ended: Vec<String>,
     /// Whether this host is wanted up again after it was powered off.
@@ -116,6 +116,9 @@ pub struct UnitReport {
     pub wanted: Wanted,
     /// Whether it is where it is wanted.
     pub arrived: bool,
+    /// The reason of the message, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     /// Why it is not, or how it is settled without being seen (`moot`, `left`).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,

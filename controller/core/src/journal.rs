@@ -10,6 +10,7 @@ use crate::{
     episode::Episode,
     signals::SupplyMemory,
     step::{Action, Outcome, PlannedStep, Rung},
+    table::Wanted,
     time::Tick,
 };
 
@@ -35,9 +36,9 @@ pub enum Event {
         /// The episode, if it changed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         episode: Option<Episode>,
-        /// Units whose turn came: nothing holds them back any more.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        began: Vec<String>,
+        /// Units whose turn came, and which way: nothing holds them back any more.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        began: BTreeMap<String, Wanted>,
         /// Units that arrived where they are wanted, or were held back again: their ladders begin
         /// anew.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -90,13 +91,23 @@ pub struct Journal {
     pub hosts: BTreeMap<String, HostMemory>,
     /// Since when units whose turn came are free to move.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub turns: BTreeMap<String, Tick>,
+    pub turns: BTreeMap<String, Turn>,
     /// Whether this host was powered off for the target that is still in force: a later boot is
     /// somebody's wish to have it on.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub own_off: bool,
     /// When this daemon began, in this boot.
     pub started: Tick,
+}
+
+/// A unit's turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Turn {
+    /// Since when.
+    pub since: Tick,
+    /// Which way. Time spent on the way down is no time of the way up.
+    pub wanted: Wanted,
 }
 
 /// A step whose call has not returned.
@@ -153,7 +164,8 @@ impl Journal {
                     self.turns.remove(unit);
                     self.tries.remove(unit);
                 }
-                self.turns.extend(began.iter().map(|unit| (unit.clone(), *at)));
+                let turn = |wanted: &Wanted| Turn { since: *at, wanted: *wanted };
+                self.turns.extend(began.iter().map(|(unit, way)| (unit.clone(), turn(way))));
                 if *own_wanted_up {
                     self.own_off = false;
                 }

@@ -153,7 +153,8 @@ fn domain(decision: &Decision) -> Vec<Condition> {
     let troubled = supplies.clone().find(|unit| !unit.message.is_empty());
     all.push(match troubled {
         Some(supply) => {
-            Condition::new("PowerStable", Status::False, Reason::OnBattery, supply.message.clone())
+            let reason = supply.reason.unwrap_or(Reason::PowerUnknown);
+            Condition::new("PowerStable", Status::False, reason, supply.message.clone())
         }
         None if supplies.clone().next().is_none() => Condition::new(
             "PowerStable",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{seen::Unseen, signals::Gate};
+use crate::{seen::Unseen, signals::Gate, unit::Kind};
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
@@ -75,10 +75,13 @@ reasons! {
 }
 
 impl Reason {
-    /// The reason behind something unseen.
-    pub const fn of_unseen(why: Unseen) -> Self {
+    /// The reason behind a unit of this kind that is not seen.
+    pub const fn of_unseen(why: Unseen, kind: Kind) -> Self {
+        let is_on_host =
+            matches!(kind, Kind::Host | Kind::Path | Kind::Clock | Kind::Server | Kind::Agent);
         match why {
             Unseen::NotYet | Unseen::BeforeBoot => Self::NotObserved,
+            Unseen::Silent if !is_on_host => Self::APIUnavailable,
             Unseen::Silent | Unseen::PathDown => Self::HostUnreachable,
             Unseen::Refused => Self::AccessDenied,
             Unseen::HostKey => Self::HostKeyMismatch,

@@ -11,7 +11,7 @@ use crate::{
     observe::{ActiveState, GitopsFacts, GitopsRef},
     seen::Seen,
     step::{Action, Rung},
-    unit::Unit,
+    unit::{Kind, Unit},
     walk::{Row, Walk},
 };
 
@@ -49,7 +49,9 @@ pub(super) fn resume(walk: &Walk<'_>) -> Found {
 fn objects<'a>(walk: &Walk<'a>) -> Result<&'a [GitopsFacts], (Reason, String)> {
     match walk.view.cluster() {
         Ok(cluster) => Ok(&cluster.gitops),
-        Err(why) => Err((Reason::of_unseen(why), format!("not seen: {}", why.text()))),
+        Err(why) => {
+            Err((Reason::of_unseen(why, Kind::Gitops), format!("not seen: {}", why.text())))
+        }
     }
 }
 
@@ -70,7 +72,7 @@ pub(super) fn snapshot(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
         let active = facts.server.as_ref()?.active == ActiveState::Active;
         active.then(|| walk.view.plant.hosts.get(host).map(|host| host.name.clone()))?
     });
-    let Some(host) = server else { return Err(super::not_seen(row)) };
+    let Some(host) = server else { return Err(super::not_seen(unit, row)) };
     let tries = walk.view.journal.tries(&unit.name, Rung::Snapshot);
     let looking = tries.and_then(|tries| tries.ended).is_some_and(|ended| {
         let newest =

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use super::{API_CALL, Found, Try, host_name, not_seen, on_its_way};
 use crate::{
-    assess::{State, carriers, to_evict},
+    assess::{carriers, to_evict},
     conditions::Reason,
     observe::PodFacts,
     step::{Action, PodRef, Rung},
-    table::Wanted,
     time::Tick,
-    unit::{Kind, Unit, UnitId},
+    unit::Unit,
     walk::{Row, Walk},
 };
 
@@ -24,17 +23,6 @@ const SHORT_GRACE_SECONDS: u32 = 5;
 const PODS_PER_STEP: usize = 50;
 
 pub(super) fn uncordon(walk: &Walk<'_>, unit: &Unit) -> Found {
-    // The first node that is uncordoned takes everything: all that come up come first.
-    let late = walk.iter().find(|(_, other, row)| {
-        matches!(other.kind, Kind::Server | Kind::Agent)
-            && row.wanted == Wanted::Up
-            && row.state != State::Up
-            && !row.stuck
-    });
-    if let Some((_, late, _)) = late {
-        let message = format!("uncordoned together, waits on {}", late.name);
-        return Err((Reason::DependencyNotReady, message));
-    }
     Ok(Try {
         rung: Rung::Uncordon,
         action: Action::Uncordon { node: host_name(walk.view.plant, unit) },
@@ -43,10 +31,10 @@ pub(super) fn uncordon(walk: &Walk<'_>, unit: &Unit) -> Found {
     })
 }
 
-pub(super) fn drain(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Found {
+pub(super) fn drain(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
     let node = host_name(walk.view.plant, unit);
     let facts = match walk.view.cluster() {
-        Err(_) => return Err(not_seen(row)),
+        Err(_) => return Err(not_seen(unit, row)),
         Ok(cluster) => match cluster.nodes.get(&node) {
             None => return Err(on_its_way()),
             Some(facts) => facts,
@@ -54,11 +42,6 @@ pub(super) fn drain(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Foun
     };
     if !facts.unschedulable {
         return Ok(cordon(node));
-    }
-    if let Some(other) = uncordoned(walk, id) {
-        // Else pods wander to the next node and are evicted again.
-        let message = format!("drained together, waits for the cordon of {other}");
-        return Err((Reason::DependencyNotReady, message));
     }
     let left: Vec<&PodFacts> = to_evict(walk.view, facts).collect();
     if left.is_empty() {
@@ -71,25 +54,6 @@ pub(super) fn drain(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Foun
 /// The cordon, without waiting for anything but its turn.
 pub(super) fn cordon(node: String) -> Try {
     Try { rung: Rung::Cordon, action: Action::Cordon { node }, deadline: API_CALL, gap: CORDON_GAP }
-}
-
-/// A node that is to go down and is not cordoned yet.
-fn uncordoned<'w>(walk: &'w Walk<'_>, id: UnitId) -> Option<&'w str> {
-    let cluster = walk.view.cluster().ok()?;
-    let open = |unit: &Unit| {
-        let name = unit.short_name();
-        cluster.nodes.get(name).is_some_and(|node| !node.unschedulable)
-    };
-    walk.iter()
-        .find(|(other, unit, row)| {
-            *other != id
-                && unit.kind == Kind::Node
-                && row.wanted == Wanted::Down
-                && !row.is_settled_down()
-                && !row.stuck
-                && open(unit)
-        })
-        .map(|(_, unit, _)| unit.name.as_str())
 }
 
 /// Evict until the drain's time is over, then delete, then delete with a short grace.

@@ -9,11 +9,10 @@ use crate::{
     assess::{Direction, State},
     conditions::Reason,
     observe::{ActiveState, HostFacts},
-    seen::Seen,
-    signals::Phase,
+    seen::{Seen, Unseen},
     step::{Action, Rung, Service},
-    unit::{Kind, Unit},
-    walk::{Row, Walk, signal_on},
+    unit::{Kind, Unit, UnitId},
+    walk::{Row, Walk},
 };
 
 /// A wake costs nothing and may be lost: it is repeated until the host answers.
@@ -37,8 +36,9 @@ pub(super) fn wake(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
     match row.state {
         // What answers and is going off is woken once it is off; a wake now is lost.
         State::Moving(Direction::Down) if answers(walk, unit) => Err(on_its_way()),
-        State::Unknown(crate::seen::Unseen::HostKey | crate::seen::Unseen::Refused) => {
-            Err(not_seen(row))
+        // What refuses us is on, and what was not looked at yet may be.
+        State::Unknown(Unseen::HostKey | Unseen::Refused | Unseen::Garbage | Unseen::NotYet) => {
+            Err(not_seen(unit, row))
         }
         _ if !wakes => Err((
             Reason::HostUnreachable,
@@ -91,7 +91,7 @@ fn looking() -> (Reason, String) {
 }
 
 pub(super) fn start(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
-    let Some(facts) = facts(walk, unit) else { return Err(not_seen(row)) };
+    let Some(facts) = facts(walk, unit) else { return Err(not_seen(unit, row)) };
     if !is_seen_since(walk, unit) {
         return Err(looking());
     }
@@ -116,7 +116,7 @@ pub(super) fn start(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
 }
 
 pub(super) fn stop(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
-    let Some(facts) = facts(walk, unit) else { return Err(not_seen(row)) };
+    let Some(facts) = facts(walk, unit) else { return Err(not_seen(unit, row)) };
     if !is_seen_since(walk, unit) {
         return Err(looking());
     }
@@ -154,31 +154,14 @@ fn is_late(walk: &Walk<'_>, row: &Row) -> bool {
     row.turn.is_some_and(|turn| now.since(turn) > walk.view.plant.shutdown.service_timeout)
 }
 
-/// Mains are back, energy or time is missing: what is on stays on. Most hosts would not come back
-/// by themselves, and those just started by the return of AC would be switched off again.
-fn held_in_place(walk: &Walk<'_>, unit: &Unit) -> Option<(Reason, String)> {
-    let plan = unit.host.and_then(|host| walk.view.plant.hosts.get(host));
-    let feeds = plan.map(|host| host.supplies.as_slice()).unwrap_or_default();
-    match signal_on(walk.scope, feeds) {
-        Some((supply, Phase::Held)) if walk.view.plant.declared != Target::Poweroff => {
-            let supply = walk.view.plant.supplies.get(supply)?;
-            let message =
-                format!("mains of {} are back: it stays on, nothing is started yet", supply.name);
-            Some((Reason::HeldInPlace, message))
-        }
-        _ => None,
-    }
-}
-
-pub(super) fn power_off(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
-    if let Some(held) = held_in_place(walk, unit) {
-        return Err(held);
-    }
+pub(super) fn power_off(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Found {
     match row.state {
         State::Moving(_) => Err(on_its_way()),
         // A poweroff waits until the host answers.
-        _ if !answers(walk, unit) => Err(not_seen(row)),
-        _ if facts(walk, unit).is_some_and(|facts| facts.containers + facts.volumes > 0) => {
+        _ if !answers(walk, unit) => Err(not_seen(unit, row)),
+        _ if facts(walk, unit).is_some_and(|facts| facts.containers + facts.volumes > 0)
+            && !is_service_left(walk, id) =>
+        {
             Err((Reason::DependencyNotReady, "containers or volumes are left on it".into()))
         }
         _ => Ok(Try {
@@ -190,19 +173,17 @@ pub(super) fn power_off(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
     }
 }
 
-pub(super) fn power_off_self(walk: &Walk<'_>, unit: &Unit) -> Found {
-    if let Some(held) = held_in_place(walk, unit) {
-        return Err(held);
-    }
+/// Whether the energy left does not allow to wait for the service on a host: a clean halt with
+/// containers is better than an empty battery.
+fn is_service_left(walk: &Walk<'_>, host: UnitId) -> bool {
+    let above = walk.view.plant.graph.above(host).iter();
+    above
+        .filter_map(|edge| walk.unit(edge.to).zip(walk.row(edge.to)))
+        .any(|(unit, row)| matches!(unit.kind, Kind::Server | Kind::Agent) && row.left)
+}
+
+pub(super) fn power_off_self(walk: &Walk<'_>) -> Found {
     let declared = walk.view.plant.declared == Target::Poweroff;
-    let tried = walk.view.journal.tries.contains_key(Kind::Own.as_str());
-    if declared && walk.view.journal.own_off && !tried {
-        // Only a later boot leaves the memory without its tries.
-        return Err((
-            Reason::ReconciliationSucceeded,
-            "everything else is off; own host kept on: somebody turned it on again".into(),
-        ));
-    }
     Ok(Try {
         rung: Rung::PowerOff,
         action: Action::PowerOffSelf { reboot_if_mains: !declared },

@@ -4,6 +4,7 @@
 mod cluster;
 mod drain;
 mod machines;
+mod waits;
 
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::{
     unit::{Kind, Unit, UnitId},
     walk::{Row, Walk},
 };
+
+pub(crate) use waits::{Barrier, not_its_turn};
 
 /// What a free unit may do now.
 pub(crate) enum Offer {
@@ -45,17 +48,17 @@ pub(crate) fn offer(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Offe
     }
     let found = match (unit.kind, row.wanted) {
         (Kind::Host, Wanted::Up) => machines::wake(walk, unit, row),
-        (Kind::Host, _) => machines::power_off(walk, unit, row),
-        (Kind::Own, Wanted::Down) => machines::power_off_self(walk, unit),
+        (Kind::Host, _) => machines::power_off(walk, id, unit, row),
+        (Kind::Own, Wanted::Down) => machines::power_off_self(walk),
         (Kind::Server | Kind::Agent, Wanted::Up) => machines::start(walk, unit, row),
         (Kind::Server | Kind::Agent, _) => machines::stop(walk, unit, row),
         (Kind::Node, Wanted::Up) => drain::uncordon(walk, unit),
-        (Kind::Node, _) => drain::drain(walk, id, unit, row),
+        (Kind::Node, _) => drain::drain(walk, unit, row),
         (Kind::Storage, _) => drain::carriers_away(walk, unit),
         (Kind::Snapshot, _) => cluster::snapshot(walk, unit, row),
         (Kind::Gitops, Wanted::Up) => cluster::resume(walk),
         (Kind::Gitops, _) => cluster::suspend(walk),
-        _ => Err(nothing_of_ours(row)),
+        _ => Err(nothing_of_ours(unit, row)),
     };
     match found {
         Ok(attempt) => paced(walk, unit, attempt),
@@ -70,16 +73,18 @@ pub(super) fn on_its_way() -> (Reason, String) {
     (Reason::Progressing, "on its way".into())
 }
 
-pub(super) fn not_seen(row: &Row) -> (Reason, String) {
+pub(super) fn not_seen(unit: &Unit, row: &Row) -> (Reason, String) {
     match row.state {
-        State::Unknown(why) => (Reason::of_unseen(why), format!("not seen: {}", why.text())),
+        State::Unknown(why) => {
+            (Reason::of_unseen(why, unit.kind), format!("not seen: {}", why.text()))
+        }
         _ => (Reason::HealthCheckFailed, "not seen".into()),
     }
 }
 
-fn nothing_of_ours(row: &Row) -> (Reason, String) {
+fn nothing_of_ours(unit: &Unit, row: &Row) -> (Reason, String) {
     match row.state {
-        State::Unknown(_) => not_seen(row),
+        State::Unknown(_) => not_seen(unit, row),
         State::Part(what) => (Reason::HealthCheckFailed, format!("nothing of ours to do: {what}")),
         State::Moving(_) => on_its_way(),
         State::Up | State::Down => {

@@ -91,9 +91,7 @@ impl Places<'_> {
             via: supply.via.as_ref().and_then(|via| self.host(via.name.as_str())),
             runtime_factor: supply.trigger.runtime_factor,
             trigger_min_charge: supply.trigger.min_charge.get(),
-            max_on_battery: Some(supply.trigger.max_on_battery)
-                .filter(|longest| !longest.is_zero())
-                .map(ananke_crds::value::GoDuration::get),
+            max_on_battery: supply.trigger.max_on_battery.get(),
             max_fall_percent_per_minute: supply.trigger.max_fall.get(),
             debounce: supply.trigger.debounce,
             extrapolate_silence: supply.trigger.on_silence == OnSilence::Extrapolate,
@@ -201,6 +199,8 @@ impl Places<'_> {
 
 fn shutdown(spec: &PowerPolicySpec) -> ShutdownPlan {
     let down = &spec.shutdown;
+    let own = spec.hosts.iter().find(|host| host.is_self);
+    let own_off = own.map(|host| host.off.unwrap_or_default().when);
     ShutdownPlan {
         drain_timeout: down.drain.timeout.get(),
         drain_emergency_timeout: down.drain.emergency_timeout.get(),
@@ -213,11 +213,8 @@ fn shutdown(spec: &PowerPolicySpec) -> ShutdownPlan {
         service_timeout: down.service_timeout.get(),
         longest_halt: down.verify_off.longest_halt.get(),
         verify_off_timeout: down.verify_off.timeout.get(),
-        powers_self_off: spec
-            .hosts
-            .iter()
-            .find(|host| host.is_self)
-            .is_some_and(|host| host.off.unwrap_or_default().when != OffWhen::Never),
+        powers_self_off: own_off.is_some_and(|when| when != OffWhen::Never),
+        powers_self_off_last_moment: own_off == Some(OffWhen::LastMoment),
     }
 }
 

@@ -20,10 +20,10 @@ pub struct SupplyPlan {
     pub via: Option<usize>,
     /// Act when runtime < factor × budget.
     pub runtime_factor: f64,
-    /// Act when the charge is at or below this, in percent.
+    /// Act when the charge is below this, in percent.
     pub trigger_min_charge: u8,
-    /// Act after this long on battery; `None` for never.
-    pub max_on_battery: Option<Duration>,
+    /// Act after this long on battery; zero is at once.
+    pub max_on_battery: Duration,
     /// Act when the charge falls by more than this many percent a minute.
     pub max_fall_percent_per_minute: u8,
     /// Readings in a row that a trigger must hold.
@@ -93,6 +93,8 @@ pub struct ShutdownPlan {
     pub verify_off_timeout: Duration,
     /// Whether this host goes off with the rest: at the end, or never.
     pub powers_self_off: bool,
+    /// Whether a supply takes it off only when its battery is nearly empty.
+    pub powers_self_off_last_moment: bool,
 }
 
 /// Spans and choices of the way up.

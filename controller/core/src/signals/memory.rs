@@ -177,8 +177,10 @@ fn step_phase(memory: &mut SupplyMemory, fired: Option<Cause>, context: &Context
         }
         // On battery again: falling at once, no trigger is waited for.
         (Phase::Held, None) if on_battery => enter(memory, Phase::Falling),
+        // What a policy does not let go by itself, a person lets go with a mask.
         (Phase::Held, None)
-            if super::gate(context.plan, context.seen, memory, context.now).is_open() =>
+            if context.plan.resume_by_itself
+                && super::gate(context.plan, context.seen, memory, context.now).is_open() =>
         {
             enter(memory, Phase::Clear);
             memory.cause = None;

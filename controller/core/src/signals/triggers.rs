@@ -13,7 +13,7 @@ use crate::{observe::SupplyReading, plant::SupplyPlan, seen::Seen, time::Tick};
 pub enum Trigger {
     /// On battery for longer than the policy allows.
     TimeOnBattery,
-    /// Charge at or below the policy's minimum.
+    /// Charge below the policy's minimum.
     Charge,
     /// Charge falls faster than the policy allows.
     ChargeFalling,
@@ -120,14 +120,15 @@ fn heard(
         );
     }
     if let Some(charge) = reading.charge_percent
-        && charge <= plan.trigger_min_charge
+        && charge < plan.trigger_min_charge
     {
-        add(Trigger::Charge, format!("{charge} % charge ≤ {} %", plan.trigger_min_charge));
+        add(Trigger::Charge, format!("{charge} % charge < {} %", plan.trigger_min_charge));
     }
-    if let (Some(since), Some(longest)) = (memory.on_battery_since, plan.max_on_battery)
-        && now.since(since) >= longest
+    if let Some(since) = memory.on_battery_since
+        && now.since(since) >= plan.max_on_battery
     {
-        add(Trigger::TimeOnBattery, format!("on battery for {} s", longest.as_secs()));
+        let longest = plan.max_on_battery.as_secs();
+        add(Trigger::TimeOnBattery, format!("on battery for {longest} s"));
     }
     causes
 }

@@ -57,7 +57,7 @@ fn is_out_of_time(walk: &Walk<'_>, id: UnitId) -> bool {
 }
 
 /// The runtime that a supply told last, time since taken off.
-pub(super) fn energy_left(walk: &Walk<'_>, supply: usize) -> Option<Duration> {
+pub(crate) fn energy_left(walk: &Walk<'_>, supply: usize) -> Option<Duration> {
     let name = &walk.view.plant.supplies.get(supply)?.name;
     let seen = walk.view.snapshot.supplies.get(name)?;
     let memory = walk.view.journal.supplies.get(name);

@@ -12,13 +12,14 @@ use ananke_crds::policy::Target;
 use crate::{
     assess::{State, View},
     blockers::Blockers,
-    signals::Gate,
+    signals::{Gate, Phase},
     step::Rung,
     table::Wanted,
     time::Tick,
     unit::{Kind, Unit, UnitId},
 };
 
+pub(crate) use down::energy_left;
 pub(crate) use scope::{Scope, signal_on};
 pub(crate) use tail::{bound, budget};
 
@@ -102,13 +103,16 @@ impl<'a> Walk<'a> {
         let mut wanted = if absent { Wanted::Any } else { crate::table::wanted(unit.kind, target) };
         if unit.kind == Kind::Own && !view.plant.shutdown.powers_self_off {
             wanted = Wanted::Up;
+        } else if unit.kind == Kind::Own && self.is_kept_on(unit) {
+            wanted = Wanted::Any;
         }
         let state = view.state(unit, wanted, self.scope.is_emergency());
         if unit.kind == Kind::Layer && wanted == Wanted::Up && self.is_excused() {
             wanted = Wanted::Any;
         }
         let in_flight = view.journal.flight(&unit.name, view.snapshot.now).is_some();
-        let turn = view.journal.turns.get(&unit.name).copied();
+        let turn = view.journal.turns.get(&unit.name).filter(|turn| turn.wanted == wanted);
+        let turn = turn.map(|turn| turn.since);
         let overdue = turn.is_some_and(|turn| {
             view.snapshot.now.since(turn) > tail::bound(view.plant, unit.kind, wanted)
         });
@@ -126,6 +130,19 @@ impl<'a> Walk<'a> {
             tail: Duration::ZERO,
             state,
         }
+    }
+
+    /// This host was powered off for the declared target and is on again: somebody wants it on.
+    fn is_kept_on(&self, unit: &Unit) -> bool {
+        let (plant, journal) = (self.view.plant, self.view.journal);
+        let feeds = unit.host.and_then(|host| plant.hosts.get(host)).map(|host| &host.supplies);
+        let signal = feeds.and_then(|feeds| signal_on(self.scope, feeds));
+        // Only a later boot leaves the memory without its tries.
+        let tried = journal.tries.contains_key(&unit.name);
+        plant.declared == Target::Poweroff
+            && journal.own_off
+            && !tried
+            && !signal.is_some_and(|(_, phase)| phase == Phase::Falling)
     }
 
     /// The policy does without a snapshot that cannot be had, and in an emergency if it says so.
@@ -176,8 +193,5 @@ impl<'a> Walk<'a> {
 /// The least time left on a battery that a shutdown is racing, in seconds.
 pub(crate) fn seconds_left(walk: &Walk<'_>) -> Option<u64> {
     let on_battery = walk.gates.iter().enumerate().filter(|(_, gate)| **gate == Gate::OnBattery);
-    on_battery
-        .filter_map(|(supply, _)| down::energy_left(walk, supply))
-        .min()
-        .map(|left| left.as_secs())
+    on_battery.filter_map(|(supply, _)| energy_left(walk, supply)).min().map(|left| left.as_secs())
 }

@@ -51,6 +51,11 @@ impl Scope {
         }
     }
 
+    /// The same signals, as if the document asked for nothing.
+    pub(crate) fn without_document(&self) -> Self {
+        Self { declared: Target::Running, ..self.clone() }
+    }
+
     /// Whether a supply asks for a shutdown now.
     pub(crate) fn is_emergency(&self) -> bool {
         self.live.values().any(|phase| *phase == Phase::Falling)
@@ -61,6 +66,7 @@ impl Scope {
     pub(crate) fn targets(&self, plant: &Plant) -> Vec<Target> {
         let graph = &plant.graph;
         let mut targets = vec![self.declared; graph.units().len()];
+        let mut orphans = false;
         for id in graph.upwards() {
             let Some(unit) = graph.unit(id) else { continue };
             let mut target = self.declared;
@@ -68,13 +74,17 @@ impl Scope {
                 target = target.max(self.asked_of(plant, host));
             }
             target = target.max(carried(plant, id, &targets));
-            if unit.kind == Kind::Host && self.is_orphaned(plant, unit.host, &targets) {
+            if unit.kind == Kind::Host && orphans && self.is_unlit(plant, unit.host) {
                 target = Target::Poweroff;
             }
+            orphans |= unit.kind == Kind::Own
+                && target == Target::Poweroff
+                && plant.shutdown.powers_self_off;
             if let Some(slot) = targets.get_mut(id.index()) {
                 *slot = target;
             }
         }
+        servers_go_with_the_api(plant, &mut targets);
         targets
     }
 
@@ -88,16 +98,25 @@ impl Scope {
         }
     }
 
-    /// When this host goes off, nobody looks after hosts that are not known to be on mains.
-    fn is_orphaned(&self, plant: &Plant, host: Option<usize>, targets: &[Target]) -> bool {
-        let own = plant.graph.units().iter().position(|unit| unit.kind == Kind::Own);
-        let goes = own.and_then(|own| targets.get(own)) == Some(&Target::Poweroff)
-            && plant.shutdown.powers_self_off;
+    /// Whether a host is not known to be on mains: when this one goes off, nobody looks after it.
+    fn is_unlit(&self, plant: &Plant, host: Option<usize>) -> bool {
         let feeds = host.and_then(|host| plant.hosts.get(host)).map(|host| &host.supplies);
-        goes && feeds.is_some_and(|feeds| {
+        feeds.is_some_and(|feeds| {
             !feeds.is_empty()
                 && feeds.iter().all(|supply| self.unlit.get(*supply).copied().unwrap_or(true))
         })
+    }
+}
+
+/// A server that is left when the rest goes is no quorum: it stops with them, and its host stays.
+fn servers_go_with_the_api(plant: &Plant, targets: &mut [Target]) {
+    let units = plant.graph.units();
+    let api = units.iter().position(|unit| unit.kind == Kind::Api);
+    let Some(api) = api.and_then(|api| targets.get(api)).copied() else { return };
+    for (unit, target) in units.iter().zip(targets) {
+        if unit.kind == Kind::Server {
+            *target = api.max(*target);
+        }
     }
 }
 

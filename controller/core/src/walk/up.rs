@@ -59,7 +59,12 @@ fn rests_on_stuck(walk: &Walk<'_>, id: UnitId) -> bool {
         walk.row(edge.to)
             .is_some_and(|row| row.stuck && row.wanted == Wanted::Up && row.state != State::Up)
     };
-    if below.iter().any(|edge| edge.kind == EdgeKind::Requires && is_stuck(edge)) {
+    let is_needed = |edge: &Edge| match edge.kind {
+        EdgeKind::Requires => true,
+        EdgeKind::Started => walk.row(edge.to).is_some_and(|row| !is_half_way(walk, edge.to, row)),
+        _ => false,
+    };
+    if below.iter().any(|edge| is_needed(edge) && is_stuck(edge)) {
         return true;
     }
     let mut group = below.iter().filter_map(|edge| match edge.kind {

@@ -1,0 +1,56 @@
+//! What the tests share: policies, still worlds to decide on, and a perfect world that moves.
+
+#![allow(dead_code, reason = "every test binary uses its own part of this")]
+
+pub(crate) mod toy;
+pub(crate) mod worlds;
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use ananke_core::{
+    decision::Decision, journal::Event, journal::Journal, plant::Plant, signals::SupplyMemory,
+    time::Tick,
+};
+use ananke_crds::policy::PowerPolicy;
+
+/// The folder of the golden cases.
+pub(crate) fn golden() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// A policy of `tests/golden/policies`.
+pub(crate) fn policy(name: &str) -> PowerPolicy {
+    let path = golden().join("policies").join(format!("{name}.yaml"));
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The plant of a policy.
+pub(crate) fn plant(policy: &PowerPolicy) -> Plant {
+    Plant::compile(policy.metadata.name.as_str(), &policy.spec).unwrap()
+}
+
+/// What a decision changes in the journal, as its event.
+pub(crate) fn decided(journal: &Journal, decision: &Decision) -> Event {
+    let changed = |(name, memory): (&String, &SupplyMemory)| {
+        (journal.supplies.get(name) != Some(memory)).then(|| (name.clone(), memory.clone()))
+    };
+    Event::Decided {
+        at: decision.at,
+        supplies: decision.supplies.iter().filter_map(changed).collect(),
+        episode: (journal.episode != decision.episode).then(|| decision.episode.clone()),
+        began: decision.began.clone(),
+        ended: decision.ended.clone(),
+        own_wanted_up: decision.own_wanted_up,
+    }
+}
+
+/// Seconds.
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// The tick at this many seconds.
+pub(crate) const fn at(seconds: u64) -> Tick {
+    Tick::from_millis(seconds * 1000)
+}

@@ -1,0 +1,158 @@
+//! Judges a run by the world alone: what happened in it and how it ended.
+//!
+//! It knows nothing of how ananke decides. Each violation cites its promise by number:
+//!
+//! 1. nothing is started on battery, or while power is unknown;
+//! 2. going down, nothing stops before what needs it is down;
+//! 3. no host is powered off with a container or a volume on it, unless energy is spent;
+//! 4. etcd quorum is never lost by our doing while the cluster is to be up;
+//! 5. on battery, every host is off before the battery is empty;
+//! 6. the host that runs ananke goes last;
+//! 7. the end is what was declared, nothing of ours is left, nothing of anybody else's is touched;
+//! 10. at rest nothing is done.
+
+mod end;
+mod order;
+mod power;
+mod replay;
+
+use std::{collections::BTreeSet, fmt};
+
+use serde::Serialize;
+
+use self::replay::Replay;
+use crate::world::{Actor, Millis, World};
+
+/// A promise that was not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Violation {
+    /// When, in milliseconds of the world.
+    pub at: Millis,
+    /// The number of the promise.
+    pub promise: u8,
+    /// What happened, as a sentence.
+    pub sentence: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, millis) = (self.at / 1000, self.at % 1000);
+        write!(f, "{seconds:>5}.{millis:03} s  promise {}: {}", self.promise, self.sentence)
+    }
+}
+
+/// What the operator wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// Everything up.
+    Running,
+    /// Hosts on, cluster down.
+    ClusterOnlyDown,
+    /// Everything off.
+    Poweroff,
+}
+
+/// What a run is measured against.
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// What was declared from which instant on, earliest first. Before the first: running.
+    pub declared: Vec<(Millis, Wanted)>,
+    /// How the run is to end.
+    pub end: Wanted,
+    /// Whether nodes are to be drained before their service stops.
+    pub drains: bool,
+    /// Whether the batteries hold enough for an orderly end.
+    pub energy_fits: bool,
+    /// Below this much runtime left, order and containers no longer count.
+    pub spent_below: Millis,
+    /// For this long after mains came back the way down may still be finished: they are not yet
+    /// stable, or too little energy is stored.
+    pub held_for: Millis,
+    /// Hosts that are lost and may be so at the end.
+    pub lost: BTreeSet<String>,
+}
+
+/// What ananke may not know yet: a UPS driver refreshes every 2 s, and is asked every second.
+const NOT_KNOWN_YET: Millis = 3_000;
+
+/// What counts as spent where nobody says otherwise, in milliseconds.
+const SPENT_BELOW: Millis = 60_000;
+
+/// How long mains may be held for where nobody says otherwise, in milliseconds.
+const HELD_FOR: Millis = 300_000;
+
+impl Expect {
+    /// Running all the time and at the end, with drains and enough energy.
+    pub const fn running() -> Self {
+        Self {
+            declared: Vec::new(),
+            end: Wanted::Running,
+            drains: true,
+            energy_fits: true,
+            spent_below: SPENT_BELOW,
+            held_for: HELD_FOR,
+            lost: BTreeSet::new(),
+        }
+    }
+
+    /// Declared at an instant, and expected at the end.
+    #[must_use]
+    pub fn declared(mut self, at: Millis, wanted: Wanted) -> Self {
+        self.declared.push((at, wanted));
+        self.end = wanted;
+        self
+    }
+
+    fn wanted_at(&self, at: Millis) -> Wanted {
+        let last = self.declared.iter().rev().find(|(since, _)| *since <= at);
+        last.map_or(Wanted::Running, |(_, wanted)| *wanted)
+    }
+}
+
+/// Judges a run: the world as it was before, and as it is after. The trace of `after` must be
+/// whole since then.
+pub fn audit(before: &World, after: &World, expect: &Expect) -> Vec<Violation> {
+    let mut violations = Violations::default();
+    let mut replay = Replay::new(before);
+    let seen = before.trace.len();
+    let skipped =
+        after.trace.len().saturating_sub(u64::try_from(after.trace.iter().count()).unwrap_or(0));
+    let skip = usize::try_from(seen.saturating_sub(skipped)).unwrap_or(usize::MAX);
+    for happening in after.trace.iter().skip(skip) {
+        if happening.who == Actor::Ananke {
+            power::judge(&replay, happening, expect, &mut violations);
+            order::judge(&replay, happening, expect, &mut violations);
+            end::judge_ownership(&replay, happening, &mut violations);
+        }
+        power::judge_nature(&replay, happening, expect, &mut violations);
+        replay.apply(happening);
+    }
+    end::judge(&replay, after, expect, &mut violations);
+    violations.0
+}
+
+/// Judges a world at rest: between the two nothing may have been done but renewing the Lease.
+pub fn audit_rest(before: &World, after: &World) -> Vec<Violation> {
+    let mut violations = Violations::default();
+    let (was, is) = (&before.counters, &after.counters);
+    for (what, was, is) in [
+        ("writes to the API", was.api_writes, is.api_writes),
+        ("commands to hosts", was.host_commands, is.host_commands),
+        ("wakes", was.wakes, is.wakes),
+    ] {
+        if is != was {
+            violations.add(after.now(), 10, format!("{} {what} at rest", is.saturating_sub(was)));
+        }
+    }
+    violations.0
+}
+
+#[derive(Default)]
+struct Violations(Vec<Violation>);
+
+impl Violations {
+    fn add(&mut self, at: Millis, promise: u8, sentence: impl Into<String>) {
+        self.0.push(Violation { at, promise, sentence: sentence.into() });
+    }
+}

@@ -1,0 +1,103 @@
+//! Promises 2 and 4: the order of going down, and the quorum.
+
+use ananke_core::{observe::GitopsRef, step::Service};
+
+use super::{Expect, Violations, Wanted, replay::Replay};
+use crate::world::{Happening, Millis, What};
+
+pub(super) fn judge(
+    replay: &Replay,
+    happening: &Happening,
+    expect: &Expect,
+    violations: &mut Violations,
+) {
+    let at = happening.at;
+    match &happening.what {
+        What::ServiceStopping { host, service: Service::Agent } => {
+            judge_drained(replay, at, host, expect, violations);
+        }
+        What::ServiceStopping { host, service: Service::Server } => {
+            judge_drained(replay, at, host, expect, violations);
+            judge_last_server(replay, at, host, expect, violations);
+        }
+        What::HostHalting { host, service_runs: true, runtime_left, .. }
+            if runtime_left.is_none_or(|left| left >= expect.spent_below) =>
+        {
+            violations.add(at, 2, format!("{host} was powered off before its service stopped"));
+        }
+        What::Suspended { object } => judge_suspend(replay, at, object, violations),
+        What::Resumed { object } => judge_resume(replay, at, object, violations),
+        _ => {}
+    }
+}
+
+fn judge_drained(
+    replay: &Replay,
+    at: Millis,
+    host: &str,
+    expect: &Expect,
+    violations: &mut Violations,
+) {
+    let Some(then) = replay.hosts.get(host) else { return };
+    // Without an API nobody can drain; containers are then ended on the host.
+    if expect.drains && replay.api_up && !then.pods.is_empty() {
+        let pods: Vec<&str> = then.pods.iter().map(String::as_str).collect();
+        let sentence = format!("the service of {host} was stopped before {}", pods.join(", "));
+        violations.add(at, 2, sentence);
+    }
+}
+
+/// The server whose stop takes the API away.
+fn judge_last_server(
+    replay: &Replay,
+    at: Millis,
+    host: &str,
+    expect: &Expect,
+    violations: &mut Violations,
+) {
+    let up = replay.servers_up();
+    if up != replay.quorum {
+        return;
+    }
+    let powered = replay
+        .hosts
+        .values()
+        .filter(|h| h.service == Some(Service::Server) && !h.off)
+        .filter(|h| replay.on_lasting_mains(h, at, expect.held_for))
+        .count();
+    if expect.wanted_at(at) == Wanted::Running && powered >= replay.quorum {
+        violations.add(at, 4, format!("stopping {host} lost the quorum that was to stay"));
+    }
+    let agents = replay
+        .hosts
+        .iter()
+        .filter(|(_, h)| h.service == Some(Service::Agent) && h.serves() && !h.off);
+    for (agent, _) in agents {
+        let sentence = format!("{host} took the API away while the agent of {agent} still ran");
+        violations.add(at, 2, sentence);
+    }
+    for (object, then) in &replay.gitops {
+        if replay.api_up && !then.suspended {
+            let sentence = format!("{host} took the API away before {object} was suspended");
+            violations.add(at, 2, sentence);
+        }
+    }
+}
+
+fn judge_suspend(replay: &Replay, at: Millis, object: &GitopsRef, violations: &mut Violations) {
+    let parent = replay.gitops.get(object).and_then(|g| g.parent.as_ref());
+    if let Some(parent) = parent
+        && replay.gitops.get(parent).is_some_and(|p| !p.suspended)
+    {
+        let sentence = format!("{object} was suspended before {parent}, which undoes that");
+        violations.add(at, 2, sentence);
+    }
+}
+
+fn judge_resume(replay: &Replay, at: Millis, object: &GitopsRef, violations: &mut Violations) {
+    for (child, then) in &replay.gitops {
+        if then.parent.as_ref() == Some(object) && then.suspended && !then.theirs {
+            violations.add(at, 2, format!("{object} was resumed before {child}, which it applies"));
+        }
+    }
+}

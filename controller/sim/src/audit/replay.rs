@@ -1,0 +1,205 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use ananke_core::{
+    observe::{ActiveState, GitopsRef},
+    step::Service,
+};
+
+use crate::world::{Actor, Happening, Millis, Power, TelemetryFault, What, World};
+
+/// The world as the happenings told so far leave it.
+pub(super) struct Replay {
+    pub(super) supplies: BTreeMap<String, SupplyThen>,
+    pub(super) hosts: BTreeMap<String, HostThen>,
+    pub(super) gitops: BTreeMap<GitopsRef, GitopsThen>,
+    pub(super) nodes: BTreeMap<String, NodeThen>,
+    pub(super) own_host: Option<String>,
+    pub(super) quorum: usize,
+    pub(super) api_up: bool,
+}
+
+pub(super) struct SupplyThen {
+    pub(super) mains: bool,
+    /// Since when it has been on battery, or its power unknown.
+    pub(super) bad_since: Option<Millis>,
+    /// Since when mains have been back, if they were away.
+    pub(super) back_since: Option<Millis>,
+    hidden: bool,
+}
+
+pub(super) struct HostThen {
+    pub(super) supplies: Vec<String>,
+    pub(super) service: Option<Service>,
+    pub(super) state: ActiveState,
+    pub(super) off: bool,
+    /// Pods running on it that a drain has to end.
+    pub(super) pods: BTreeSet<String>,
+}
+
+impl HostThen {
+    pub(super) const fn serves(&self) -> bool {
+        !matches!(self.state, ActiveState::Inactive | ActiveState::Failed)
+    }
+}
+
+pub(super) struct GitopsThen {
+    pub(super) parent: Option<GitopsRef>,
+    pub(super) suspended: bool,
+    /// Suspended before the run, or by a person in it.
+    pub(super) theirs: bool,
+}
+
+pub(super) struct NodeThen {
+    /// Cordoned before the run, or by a person in it.
+    pub(super) theirs: bool,
+}
+
+impl Replay {
+    pub(super) fn new(world: &World) -> Self {
+        let supplies = world.supplies.iter().map(|(name, supply)| {
+            let hidden = supply.telemetry.as_ref().is_some_and(TelemetryFault::hides_power);
+            let bad = !supply.mains || hidden;
+            let then = SupplyThen {
+                mains: supply.mains,
+                bad_since: bad.then_some(world.now()),
+                back_since: None,
+                hidden,
+            };
+            (name.clone(), then)
+        });
+        let hosts = world.hosts.iter().map(|(name, host)| {
+            let pods = host.containers.values().filter(|c| !c.daemon).map(|c| c.pod.clone());
+            let then = HostThen {
+                supplies: host.supplies.clone(),
+                service: host.service.as_ref().map(|s| s.service),
+                state: host.service.as_ref().map_or(ActiveState::Inactive, |s| s.state),
+                off: matches!(host.power, Power::Off { .. }),
+                pods: pods.collect(),
+            };
+            (name.clone(), then)
+        });
+        let gitops = world.cluster.gitops.iter().map(|g| {
+            let theirs = g.suspended && g.mark.is_none();
+            let then = GitopsThen { parent: g.parent.clone(), suspended: g.suspended, theirs };
+            (g.object.clone(), then)
+        });
+        let nodes = world.cluster.nodes.iter().map(|(name, node)| {
+            (name.clone(), NodeThen { theirs: node.unschedulable && node.mark.is_none() })
+        });
+        Self {
+            supplies: supplies.collect(),
+            hosts: hosts.collect(),
+            gitops: gitops.collect(),
+            nodes: nodes.collect(),
+            own_host: world.own_host.clone(),
+            quorum: world.quorum(),
+            api_up: world.api_ready(),
+        }
+    }
+
+    /// Since when all supplies of a host have been bad, if they are.
+    pub(super) fn unpowered_since(&self, host: &str) -> Option<Millis> {
+        let supplies = &self.hosts.get(host)?.supplies;
+        let bad = supplies.iter().map(|s| self.supplies.get(s)?.bad_since);
+        bad.collect::<Option<Vec<Millis>>>()?.into_iter().max()
+    }
+
+    /// Whether mains are behind a host.
+    pub(super) fn on_mains(&self, host: &HostThen) -> bool {
+        host.supplies.is_empty()
+            || host.supplies.iter().any(|s| self.supplies.get(s).is_some_and(|s| s.mains))
+    }
+
+    /// Whether mains are behind a host, and have not come back less than `held_for` ago.
+    pub(super) fn on_lasting_mains(&self, host: &HostThen, at: Millis, held_for: Millis) -> bool {
+        let lasting = |supply: &SupplyThen| {
+            supply.mains && supply.back_since.is_none_or(|since| at > since + held_for)
+        };
+        host.supplies.is_empty()
+            || host.supplies.iter().any(|s| self.supplies.get(s).is_some_and(lasting))
+    }
+
+    /// Servers whose service is active or on its way there.
+    pub(super) fn servers_up(&self) -> usize {
+        let up = |h: &&HostThen| {
+            matches!(h.state, ActiveState::Active | ActiveState::Activating)
+                && h.service == Some(Service::Server)
+        };
+        self.hosts.values().filter(up).count()
+    }
+
+    pub(super) fn apply(&mut self, happening: &Happening) {
+        let at = happening.at;
+        let person = happening.who == Actor::Person;
+        match &happening.what {
+            What::MainsLost { supply } => self.supply(supply, at, |s| s.mains = false),
+            What::MainsBack { supply } => self.supply(supply, at, |s| {
+                s.mains = true;
+                s.back_since = Some(at);
+            }),
+            What::Telemetry { supply, fault } => {
+                let hidden = fault.as_ref().is_some_and(TelemetryFault::hides_power);
+                self.supply(supply, at, |s| s.hidden = hidden);
+            }
+            What::HostBooting { host } => self.host(host, |h| h.off = false),
+            What::HostOff { host } | What::HostCut { host, .. } => self.host(host, |h| {
+                h.off = true;
+                h.state = ActiveState::Inactive;
+                h.pods.clear();
+            }),
+            What::ServiceStarting { host, .. } => {
+                self.host(host, |h| h.state = ActiveState::Activating);
+            }
+            What::ServiceActive { host, .. } => self.host(host, |h| h.state = ActiveState::Active),
+            What::ServiceStopping { host, .. } => {
+                self.host(host, |h| h.state = ActiveState::Deactivating);
+            }
+            What::ServiceDown { host, .. } => self.host(host, |h| h.state = ActiveState::Inactive),
+            What::PodStarted { pod, node, daemon: false } => self.host(node, |h| {
+                h.pods.insert(pod.clone());
+            }),
+            What::PodEnded { pod, node, .. } => self.host(node, |h| {
+                h.pods.remove(pod);
+            }),
+            What::ApiUp => self.api_up = true,
+            What::ApiDown => self.api_up = false,
+            What::Suspended { object } => self.gitops(object, |g| {
+                g.suspended = true;
+                g.theirs |= person;
+            }),
+            What::Resumed { object } => self.gitops(object, |g| {
+                g.suspended = false;
+                g.theirs &= !person;
+            }),
+            What::Cordoned { node } if person => self.node(node, true),
+            What::Uncordoned { node } if person => self.node(node, false),
+            _ => {}
+        }
+    }
+
+    fn supply(&mut self, name: &str, at: Millis, change: impl FnOnce(&mut SupplyThen)) {
+        if let Some(supply) = self.supplies.get_mut(name) {
+            change(supply);
+            let bad = !supply.mains || supply.hidden;
+            supply.bad_since = bad.then(|| supply.bad_since.unwrap_or(at));
+        }
+    }
+
+    fn host(&mut self, name: &str, change: impl FnOnce(&mut HostThen)) {
+        if let Some(host) = self.hosts.get_mut(name) {
+            change(host);
+        }
+    }
+
+    fn gitops(&mut self, object: &GitopsRef, change: impl FnOnce(&mut GitopsThen)) {
+        if let Some(found) = self.gitops.get_mut(object) {
+            change(found);
+        }
+    }
+
+    fn node(&mut self, name: &str, theirs: bool) {
+        if let Some(node) = self.nodes.get_mut(name) {
+            node.theirs = theirs;
+        }
+    }
+}

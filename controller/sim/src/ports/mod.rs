@@ -1,0 +1,82 @@
+//! The port traits of ananke over a virtual world.
+//!
+//! Calls take as long as they do in life, drawn by the world's seed and slept on the world's clock.
+//! Every call returns by its deadline.
+
+mod cluster;
+mod file_world;
+mod handle;
+mod hosts;
+mod memory_world;
+mod rest;
+mod store;
+mod world_file;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::Duration,
+};
+
+use ananke_ports::{Ports, Store};
+pub use file_world::{FileWorld, WallClock};
+pub use handle::{WorldError, WorldHandle};
+pub use memory_world::MemoryWorld;
+pub use store::{Death, MemoryStore};
+
+use crate::{rng::SplitMix64, world::Millis};
+
+/// All ports over one world. `store` is the daemon's own disk, which is not a part of the world.
+pub fn ports<W: WorldHandle>(world: &Arc<W>, store: Arc<dyn Store>) -> Ports {
+    let (seed, revision) = world.look(|w| (w.seed, w.cluster.revision)).unwrap_or_default();
+    let sim = Arc::new(Sim {
+        world: Arc::clone(world),
+        rng: Mutex::new(SplitMix64::new(seed)),
+        told: AtomicU64::new(revision),
+    });
+    Ports {
+        clock: Arc::<Sim<W>>::clone(&sim),
+        supplies: Arc::<Sim<W>>::clone(&sim),
+        hosts: Arc::<Sim<W>>::clone(&sim),
+        wake: Arc::<Sim<W>>::clone(&sim),
+        cluster: Arc::<Sim<W>>::clone(&sim),
+        machine: sim,
+        store,
+    }
+}
+
+/// Every port over a world, the store apart.
+struct Sim<W> {
+    world: Arc<W>,
+    /// Draws latencies. Apart from the world's own, so that looking changes nothing.
+    rng: Mutex<SplitMix64>,
+    /// The revision of the cluster that was last told to whoever looks.
+    told: AtomicU64,
+}
+
+/// The deadline passed before the answer came.
+struct Late;
+
+impl<W: WorldHandle> Sim<W> {
+    /// Sleeps on the world's clock.
+    async fn wait(&self, span: Duration) {
+        tokio::time::sleep(self.world.real(span)).await;
+    }
+
+    /// Sleeps until an instant of the world.
+    async fn wait_until(&self, at: Millis) {
+        let left = at.saturating_sub(self.world.now_millis());
+        self.wait(Duration::from_millis(left)).await;
+    }
+
+    /// Sleeps as long as a call takes, at most until its deadline.
+    async fn travel(&self, millis: (u64, u64), deadline: Duration) -> Result<(), Late> {
+        let takes = Duration::from_millis(lock(&self.rng).between(millis.0, millis.1));
+        self.wait(takes.min(deadline)).await;
+        if takes > deadline { Err(Late) } else { Ok(()) }
+    }
+}
+
+/// A mutex whose holder panicked holds what it held.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

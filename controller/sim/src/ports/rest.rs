@@ -1,0 +1,116 @@
+//! The small ports: time, supplies, this machine.
+
+use std::time::Duration;
+
+use ananke_core::{observe::SupplyReading, time::Tick};
+use ananke_ports::{Clock, Machine, MachineError, Supplies, SupplyError};
+use async_trait::async_trait;
+
+use super::{Sim, WorldHandle, hosts::millis};
+use crate::world::{Actor, TelemetryFault, World};
+
+/// One exchange with upsd on the same network, in milliseconds.
+const NUT: (u64, u64) = (1, 3);
+
+#[async_trait]
+impl<W: WorldHandle> Clock for Sim<W> {
+    fn now(&self) -> Tick {
+        Tick::from_millis(self.world.now_millis())
+    }
+
+    fn wall_unix_seconds(&self) -> i64 {
+        self.world.look(World::wall_unix_seconds).unwrap_or_default()
+    }
+
+    async fn sleep(&self, span: Duration) {
+        self.wait(span).await;
+    }
+}
+
+/// What upsd answers.
+enum Upsd {
+    Tells(SupplyReading),
+    Silent,
+    Stale,
+    Refused,
+    NoSuchDevice,
+}
+
+#[async_trait]
+impl<W: WorldHandle> Supplies for Sim<W> {
+    async fn read(&self, supply: &str, deadline: Duration) -> Result<SupplyReading, SupplyError> {
+        let silent = |message: String| SupplyError::Silent { supply: supply.into(), message };
+        let until = self.world.now_millis().saturating_add(millis(deadline));
+        let in_time = self.travel(NUT, deadline).await.is_ok();
+        let answer = self.world.look(|w| ask(w, supply)).map_err(|e| silent(e.to_string()))?;
+        match answer {
+            Upsd::Tells(reading) if in_time => Ok(reading),
+            Upsd::Tells(_) | Upsd::Silent => {
+                self.wait_until(until).await;
+                Err(silent(format!("upsd did not answer within {} s", deadline.as_secs_f32())))
+            }
+            Upsd::Stale => Err(SupplyError::Stale {
+                supply: supply.into(),
+                message: "ERR DATA-STALE: its driver says nothing new".into(),
+            }),
+            Upsd::Refused => Err(SupplyError::Refused {
+                supply: supply.into(),
+                message: "ERR ACCESS-DENIED: check the credentials file".into(),
+            }),
+            Upsd::NoSuchDevice => Err(SupplyError::NoSuchDevice {
+                supply: supply.into(),
+                message: "ERR UNKNOWN-UPS".into(),
+            }),
+        }
+    }
+
+    async fn close(&self) {}
+}
+
+fn ask(world: &World, name: &str) -> Upsd {
+    let Some(supply) = world.supplies.get(name) else { return Upsd::NoSuchDevice };
+    if !world.upsd_runs(name) {
+        return Upsd::Silent;
+    }
+    match (&supply.telemetry, supply.told()) {
+        (_, Some(reading)) => Upsd::Tells(reading),
+        (Some(TelemetryFault::Stale), None) => Upsd::Stale,
+        (Some(TelemetryFault::Refused), None) => Upsd::Refused,
+        (_, None) => Upsd::Silent,
+    }
+}
+
+#[async_trait]
+impl<W: WorldHandle> Machine for Sim<W> {
+    fn boot_id(&self) -> String {
+        let own = |w: &World| w.own_host.as_ref().and_then(|h| w.hosts.get(h)).cloned();
+        // Without a host of its own in the world, this machine never went off.
+        self.world
+            .look(|w| own(w).map_or_else(|| format!("world-{:016x}", w.seed), |h| h.boot_id))
+            .unwrap_or_default()
+    }
+
+    async fn power_off(&self, _deadline: Duration) -> Result<(), MachineError> {
+        self.leave(World::power_off)
+    }
+
+    async fn reboot(&self, _deadline: Duration) -> Result<(), MachineError> {
+        self.leave(World::reboot)
+    }
+}
+
+impl<W: WorldHandle> Sim<W> {
+    fn leave(&self, how: fn(&mut World, Actor, &str)) -> Result<(), MachineError> {
+        let failed = |message: String| MachineError::Failed { message };
+        self.world
+            .act(|w| {
+                let Some(own) = w.own_host.clone() else { return false };
+                w.counters.host_commands += 1;
+                how(w, Actor::Ananke, &own);
+                true
+            })
+            .map_err(|e| failed(e.to_string()))?
+            .then_some(())
+            .ok_or_else(|| failed("this world has no host that ananke runs on".into()))
+    }
+}

@@ -1,0 +1,186 @@
+//! The board: where the sources write what they see, and the loop reads it as one snapshot.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ananke_core::{
+    observe::{
+        ApiHealth, ClusterFacts, HostFacts, ObservedState, Requests, Snapshot, SupplyReading,
+    },
+    seen::{Seen, Unseen},
+    time::Tick,
+};
+use tokio::sync::{Notify, watch};
+
+/// How closely the sources look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// At rest.
+    Calm,
+    /// Something moves.
+    Busy,
+}
+
+/// What was seen last of everything.
+pub struct Board {
+    parts: Mutex<Parts>,
+    changed: Notify,
+    pace: watch::Sender<Pace>,
+    pokes: BTreeMap<String, Arc<Notify>>,
+    poke_cluster: Notify,
+}
+
+struct Parts {
+    supplies: BTreeMap<String, Seen<SupplyReading>>,
+    hosts: BTreeMap<String, Seen<HostFacts>>,
+    api: Seen<ApiHealth>,
+    cluster: Seen<ClusterFacts>,
+    observed: BTreeMap<String, Seen<ObservedState>>,
+}
+
+impl Board {
+    /// A board on which nothing was seen yet.
+    pub fn new(
+        supplies: impl Iterator<Item = String>,
+        hosts: impl Iterator<Item = String>,
+        now: Tick,
+    ) -> Self {
+        let hosts: Vec<String> = hosts.collect();
+        let blank = || Seen::unknown(Unseen::NotYet, now);
+        Self {
+            pokes: hosts.iter().map(|host| (host.clone(), Arc::new(Notify::new()))).collect(),
+            parts: Mutex::new(Parts {
+                supplies: supplies
+                    .map(|name| (name, Seen::unknown(Unseen::NotYet, now)))
+                    .collect(),
+                hosts: hosts
+                    .into_iter()
+                    .map(|name| (name, Seen::unknown(Unseen::NotYet, now)))
+                    .collect(),
+                api: blank(),
+                cluster: Seen::unknown(Unseen::NotYet, now),
+                observed: BTreeMap::new(),
+            }),
+            changed: Notify::new(),
+            pace: watch::Sender::new(Pace::Busy),
+            poke_cluster: Notify::new(),
+        }
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Parts)) {
+        // A panic elsewhere cannot leave a part half-written: each is replaced whole.
+        change(&mut self.parts.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_one();
+    }
+
+    /// A supply was looked at.
+    pub fn supply(&self, name: &str, now: Tick, look: Result<SupplyReading, Unseen>) {
+        self.write(|parts| put(&mut parts.supplies, name, now, look));
+    }
+
+    /// A host was looked at.
+    pub fn host(&self, name: &str, now: Tick, look: Result<HostFacts, Unseen>) {
+        self.write(|parts| put(&mut parts.hosts, name, now, look));
+    }
+
+    /// The API was asked whether it is ready.
+    pub fn api(&self, now: Tick, look: Result<ApiHealth, Unseen>) {
+        self.write(|parts| parts.api = seen(&parts.api, now, look));
+    }
+
+    /// The cluster's objects were looked at.
+    pub fn cluster(&self, now: Tick, look: Result<ClusterFacts, Unseen>) {
+        self.write(|parts| parts.cluster = seen(&parts.cluster, now, look));
+    }
+
+    /// Everything as it was seen last.
+    pub fn snapshot(&self, now: Tick, requests: Requests) -> Snapshot {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        Snapshot {
+            now,
+            supplies: parts.supplies.clone(),
+            hosts: parts.hosts.clone(),
+            api: parts.api.clone(),
+            cluster: parts.cluster.clone(),
+            observed: parts.observed.clone(),
+            requests,
+        }
+    }
+
+    /// Whether everything was looked at once, with whatever result.
+    pub fn is_complete(&self) -> bool {
+        fn looked<T>(seen: &Seen<T>) -> bool {
+            !matches!(seen, Seen::Unknown { why: Unseen::NotYet, .. })
+        }
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.supplies.values().all(looked)
+            && parts.hosts.values().all(looked)
+            && looked(&parts.api)
+            && looked(&parts.cluster)
+    }
+
+    /// Returns when something was written since the last call.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Says that something outside the board changed.
+    pub fn touch(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Sets how closely the sources look.
+    pub fn set_pace(&self, pace: Pace) {
+        self.pace.send_if_modified(|before| std::mem::replace(before, pace) != pace);
+    }
+
+    /// How closely to look.
+    pub fn pace(&self) -> watch::Receiver<Pace> {
+        self.pace.subscribe()
+    }
+
+    /// Asks for a look at a host now: a step on it returned.
+    pub fn poke_host(&self, name: &str) {
+        if let Some(poke) = self.pokes.get(name) {
+            poke.notify_one();
+        }
+    }
+
+    /// Returns when somebody asked for a look at a host.
+    pub async fn host_poked(&self, name: &str) {
+        match self.pokes.get(name) {
+            Some(poke) => poke.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Asks for a look at the API now.
+    pub fn poke_cluster(&self) {
+        self.poke_cluster.notify_one();
+    }
+
+    /// Returns when somebody asked for a look at the API.
+    pub async fn cluster_poked(&self) {
+        self.poke_cluster.notified().await;
+    }
+}
+
+fn put<T>(
+    map: &mut BTreeMap<String, Seen<T>>,
+    name: &str,
+    now: Tick,
+    look: Result<T, Unseen>,
+) {
+    if let Some(before) = map.get_mut(name) {
+        *before = seen(before, now, look);
+    }
+}
+
+fn seen<T>(before: &Seen<T>, now: Tick, look: Result<T, Unseen>) -> Seen<T> {
+    match look {
+        Ok(value) => Seen::known(value, now),
+        Err(why) => before.lost(why, now),
+    }
+}

@@ -1,0 +1,51 @@
+//! `validate`, `crd`, `schema`.
+
+use std::fs;
+
+use ananke_crds::{AnyDocument, crd, parse_document};
+
+use schemars::schema_for;
+
+use super::{
+    args::{Args, Document, Schema, Validate},
+    exit::{Exit, Failure},
+    output::{say, tell},
+};
+use crate::publish::Published;
+
+pub(crate) fn validate(_: &Args, validate: &Validate) -> Result<Exit, Failure> {
+    let mut worst = Exit::Done;
+    for path in &validate.files {
+        let file = path.display().to_string();
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::new(Exit::Usage, format!("{file}: {error}")))?;
+        match parse_document(&text, &file) {
+            Ok(AnyDocument::Policy(policy)) => {
+                say!("{file}: PowerPolicy {} is valid", policy.value.metadata.name);
+            }
+            Ok(AnyDocument::HostConfiguration(_)) => {
+                say!("{file}: HostConfiguration is valid");
+            }
+            Err(problems) => {
+                tell!("{problems}");
+                worst = Exit::Usage;
+            }
+        }
+    }
+    Ok(worst)
+}
+
+pub(crate) fn crd() -> Result<Exit, Failure> {
+    say!("{}", crd::crd_yaml().trim_end());
+    Ok(Exit::Done)
+}
+
+pub(crate) fn schema(of: &Schema) -> Result<Exit, Failure> {
+    let schema = match of.of {
+        Document::Policy => crd::json_schema_policy(),
+        Document::HostConfiguration => crd::json_schema_host_configuration(),
+        Document::Status => schema_for!(Published).to_value(),
+    };
+    say!("{}", serde_json::to_string_pretty(&schema)?);
+    Ok(Exit::Done)
+}

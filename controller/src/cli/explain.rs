@@ -1,0 +1,103 @@
+//! `explain`: why a unit is not where it should be, back to the root; or what a field means.
+
+use std::collections::BTreeSet;
+
+use ananke_core::decision::Waiting;
+use ananke_crds::explain::explain_field;
+
+use super::{
+    args::{self, Args},
+    client, config,
+    exit::{Exit, Failure},
+    output::{Table, say},
+};
+use crate::publish::Published;
+
+pub(crate) fn explain(args: &Args, explain: &args::Explain) -> Result<Exit, Failure> {
+    match explain.what.as_deref() {
+        Some(field) if field.starts_with("policy") || field.starts_with("config") => {
+            explain_document(field)
+        }
+        what => explain_units(args, what),
+    }
+}
+
+fn explain_document(field: &str) -> Result<Exit, Failure> {
+    let found = explain_field(field).map_err(|error| {
+        Failure::new(Exit::Usage, error.to_string()).remedy(error.help)
+    })?;
+    let mut kind = found.type_name.clone();
+    if found.required {
+        kind += ", required";
+    }
+    say!("{}.{}  <{kind}>", found.document, found.path);
+    if let Some(default) = &found.default {
+        say!("default: {default}");
+    }
+    if let Some(example) = &found.example {
+        say!("example: {example}");
+    }
+    say!("\n{}", found.doc);
+    for value in &found.values {
+        say!("  {}: {}", value.name, value.doc);
+    }
+    if !found.children.is_empty() {
+        say!("");
+        let mut table = Table::new(&["FIELD", "TYPE", "MEANING"]);
+        for child in &found.children {
+            let first = child.doc.split(". ").next().unwrap_or(&child.doc);
+            table.row([child.name.clone(), child.type_name.clone(), first.to_owned()]);
+        }
+        table.print();
+    }
+    Ok(Exit::Done)
+}
+
+fn explain_units(args: &Args, unit: Option<&str>) -> Result<Exit, Failure> {
+    let config = config::load(args)?;
+    let told = client::told(&config)?;
+    let published = &told.published;
+    let waiting = &published.live.waiting;
+    let Some(unit) = unit else {
+        say!("{}", published.status.sentence.clone().unwrap_or_default());
+        for leaf in waiting.iter().filter(|waiting| waiting.on.is_empty()) {
+            say!("{}: {}", leaf.unit, leaf.message);
+        }
+        return Ok(Exit::Done);
+    };
+    let known = published.status.units.iter().find(|known| known.name == unit);
+    let known = known.ok_or_else(|| nearest(published, unit))?;
+    say!("{}: {}, wanted {}", known.name, known.state, known.wanted);
+    let mut seen = BTreeSet::new();
+    walk(waiting, unit, 1, &mut seen);
+    Ok(Exit::Done)
+}
+
+/// Walks from a unit to the leaves: those wait on no other unit, and they are the answer.
+fn walk(waiting: &[Waiting], unit: &str, depth: usize, seen: &mut BTreeSet<String>) {
+    let Some(here) = waiting.iter().find(|waiting| waiting.unit == unit) else { return };
+    if !seen.insert(unit.to_owned()) {
+        return;
+    }
+    let indent = "  ".repeat(depth);
+    if here.on.is_empty() {
+        say!("{indent}{}: {}", here.unit, here.message);
+        return;
+    }
+    say!("{indent}{} waits on {}", here.unit, here.on.join(", "));
+    for on in &here.on {
+        walk(waiting, on, depth + 1, seen);
+    }
+}
+
+fn nearest(published: &Published, unit: &str) -> Failure {
+    let names: Vec<&str> = published.status.units.iter().map(|unit| unit.name.as_str()).collect();
+    let alike: Vec<&str> = names
+        .iter()
+        .filter(|name| name.contains(unit) || unit.contains(name.split('/').next_back().unwrap_or("")))
+        .copied()
+        .collect();
+    let shown = if alike.is_empty() { names } else { alike };
+    Failure::new(Exit::Usage, format!("there is no unit {unit}"))
+        .remedy(format!("ananke explain {}", shown.first().unwrap_or(&"policy.spec")))
+}

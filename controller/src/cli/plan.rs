@@ -1,0 +1,145 @@
+//! `plan`: what would be done now; changes nothing anywhere.
+
+use std::{fs, time::Duration};
+
+use ananke_core::{
+    forecast::{Forecast, forecast},
+    plant::Plant,
+};
+use ananke_crds::{host_config::HostConfiguration, policy::Target};
+use serde::Serialize;
+
+use super::{
+    args::{self, Args},
+    client, config,
+    exit::{Exit, Failure},
+    output::{Table, say, structured, tell},
+};
+use crate::{
+    publish::span,
+    wiring::policy::{InForce, Place},
+};
+
+pub(crate) fn plan(args: &Args, plan: &args::Plan) -> Result<Exit, Failure> {
+    let config = config::load(args)?;
+    let in_force = document(args, &config)?;
+    let target = plan.target.unwrap_or(in_force.policy.spec.target);
+    let made = make(&config, &in_force, target)?;
+    if !structured(args.output, &Shown::of(&made, &in_force, target))? {
+        for line in lines(&made, in_force.name(), target) {
+            say!("{line}");
+        }
+        tell!("nothing was changed");
+    }
+    Ok(Exit::Done)
+}
+
+/// The document of `--policy`, else the configured one.
+pub(crate) fn document(args: &Args, config: &HostConfiguration) -> Result<InForce, Failure> {
+    let (file, text) = match &args.policy {
+        Some(file) => (file.clone(), fs::read_to_string(file)?),
+        None => {
+            let place: Place = config::place(config);
+            place.find().map_err(|problem| Failure::new(Exit::Usage, problem))?
+        }
+    };
+    InForce::of(&text, &file.display().to_string())
+        .map_err(|problem| Failure::new(Exit::Usage, problem))
+}
+
+/// Forecasts the way to a target from what the daemon saw last.
+pub(crate) fn make(
+    config: &HostConfiguration,
+    in_force: &InForce,
+    target: Target,
+) -> Result<Forecast, Failure> {
+    let (inputs, mut journal) = client::last_decision(config)?;
+    journal.in_flight.clear();
+    let mut spec = in_force.policy.spec.clone();
+    spec.target = target;
+    let plant = Plant::compile(in_force.name(), &spec)
+        .map_err(|cycle| Failure::new(Exit::Usage, cycle.to_string()))?;
+    Ok(forecast(&plant, &journal, &inputs))
+}
+
+/// The plan as lines.
+pub(crate) fn lines(made: &Forecast, name: &str, target: Target) -> Vec<String> {
+    if made.steps.is_empty() && made.end.waiting.is_empty() {
+        return vec![format!("{name} is where target {target} wants it: nothing to do")];
+    }
+    let mut table = Table::new(&["AFTER", "UNIT", "STEP"]);
+    for step in &made.steps {
+        table.row([span(step.at.as_secs()), step.step.unit.clone(), words(&step.step)]);
+    }
+    let mut lines = table.lines();
+    lines.push(String::new());
+    lines.push(format!(
+        "{name} to {target}: {} steps, about {}",
+        made.steps.len(),
+        span(made.total.as_secs())
+    ));
+    let stuck = made.end.waiting.iter().filter(|waiting| waiting.on.is_empty());
+    for waiting in stuck {
+        lines.push(format!("it cannot pass {}: {}", waiting.unit, waiting.message));
+    }
+    lines
+}
+
+fn words(step: &ananke_core::step::PlannedStep) -> String {
+    use ananke_core::step::Action;
+    match &step.action {
+        Action::Suspend { objects } | Action::Resume { objects } => {
+            format!("{} {}", step.rung.name(), counted(objects.len(), "object"))
+        }
+        Action::Evict { pods, .. } | Action::DeletePods { pods, .. } => {
+            format!("{} {}", step.rung.name(), counted(pods.len(), "pod"))
+        }
+        _ => step.rung.name().into(),
+    }
+}
+
+fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    policy: String,
+    target: Target,
+    total_seconds: u64,
+    steps: Vec<ShownStep>,
+    blocked: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownStep {
+    after_seconds: u64,
+    takes_seconds: u64,
+    unit: String,
+    step: String,
+}
+
+impl Shown {
+    fn of(made: &Forecast, in_force: &InForce, target: Target) -> Self {
+        let seconds = |span: Duration| span.as_secs();
+        let leaves = made.end.waiting.iter().filter(|waiting| waiting.on.is_empty());
+        Self {
+            policy: in_force.name().into(),
+            target,
+            total_seconds: seconds(made.total),
+            steps: made
+                .steps
+                .iter()
+                .map(|step| ShownStep {
+                    after_seconds: seconds(step.at),
+                    takes_seconds: seconds(step.takes),
+                    unit: step.step.unit.clone(),
+                    step: step.step.rung.name().into(),
+                })
+                .collect(),
+            blocked: leaves.map(|leaf| format!("{}: {}", leaf.unit, leaf.message)).collect(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `status`: one sentence, the verdict, then the units.
+
+use std::{io::Write as _, thread, time::Duration};
+
+use ananke_crds::policy::{ConditionStatus, UnitStatus};
+
+use super::{
+    args::{Args, Output, Status},
+    client::{self, Told},
+    config,
+    exit::{Exit, Failure},
+    output::{Table, Tone, say, structured, tell, toned},
+};
+use crate::publish::Published;
+
+/// A person reads no faster.
+const REDRAW: Duration = Duration::from_secs(1);
+
+pub(crate) fn status(args: &Args, status: &Status) -> Result<Exit, Failure> {
+    let config = config::load(args)?;
+    if status.watch && args.output == Output::Table {
+        let mut before = Vec::new();
+        loop {
+            let lines = match client::told(&config) {
+                Ok(told) => screen(&told),
+                Err(failure) => vec![failure.line()],
+            };
+            redraw(&mut before, lines);
+            thread::sleep(REDRAW);
+        }
+    }
+    let told = client::told(&config)?;
+    if !structured(args.output, &told.published)? {
+        for line in screen(&told) {
+            say!("{line}");
+        }
+    }
+    if !told.is_alive() {
+        tell!("{}", dead(&told));
+        return Ok(Exit::Unreachable);
+    }
+    Ok(Exit::Done)
+}
+
+fn dead(told: &Told) -> String {
+    format!(
+        "no daemon is alive: this was told {} ago; try: systemctl status ananke",
+        crate::publish::span(u64::try_from(told.age_seconds).unwrap_or(0))
+    )
+}
+
+/// Draws only what changed: no flicker, and a terminal's scroll-back stays clean.
+fn redraw(before: &mut Vec<String>, lines: Vec<String>) {
+    use std::io::IsTerminal;
+    if *before == lines {
+        return;
+    }
+    let mut out = anstream::stdout();
+    if std::io::stdout().is_terminal() {
+        // Home, each line cleared to its end, and what is below cleared too.
+        let text: String = lines.iter().map(|line| format!("{line}\u{1b}[K\n")).collect();
+        let _ = write!(out, "\u{1b}[H{text}\u{1b}[J");
+    } else {
+        let _ = writeln!(out, "{}\n", lines.join("\n"));
+    }
+    let _ = out.flush();
+    *before = lines;
+}
+
+fn screen(told: &Told) -> Vec<String> {
+    let published = &told.published;
+    let sentence = published.status.sentence.clone().unwrap_or_default();
+    let mut lines = vec![toned(Tone::Strong, &sentence), String::new()];
+    lines.extend(verdict(published));
+    if !published.status.supplies.is_empty() {
+        lines.push(String::new());
+        lines.extend(supplies(published));
+    }
+    lines.push(String::new());
+    lines.extend(units(published));
+    lines
+}
+
+fn verdict(published: &Published) -> Vec<String> {
+    let status = &published.status;
+    let ready = status.conditions.iter().find(|c| c.condition_type == "Ready");
+    let target = published.spec.get("target").and_then(|t| t.as_str()).unwrap_or_default();
+    let word = match ready.map(|ready| ready.status) {
+        Some(ConditionStatus::True) => toned(Tone::Good, "True"),
+        Some(ConditionStatus::False) => toned(Tone::Bad, "False"),
+        _ => toned(Tone::Busy, "Unknown"),
+    };
+    let mut table = Table::new(&["NAME", "TARGET", "EFFECTIVE", "BY", "READY", "REASON"]);
+    table.row([
+        published.metadata.name.clone(),
+        target.to_owned(),
+        status.effective_target.map(|t| t.to_string()).unwrap_or_default(),
+        status.by.clone().unwrap_or_default(),
+        word,
+        ready.map(|ready| ready.reason.clone()).unwrap_or_default(),
+    ]);
+    table.lines()
+}
+
+fn supplies(published: &Published) -> Vec<String> {
+    let mut table = Table::new(&["SUPPLY", "STATUS", "CHARGE", "RUNTIME"]);
+    for supply in &published.status.supplies {
+        let tone = if supply.status.split(' ').any(|word| word == "OL") { Tone::Good } else { Tone::Bad };
+        table.row([
+            supply.name.clone(),
+            toned(tone, &supply.status),
+            supply.charge.map(|charge| charge.to_string()).unwrap_or_default(),
+            supply.runtime.map(|left| crate::publish::span(left.get().as_secs())).unwrap_or_default(),
+        ]);
+    }
+    table.lines()
+}
+
+fn units(published: &Published) -> Vec<String> {
+    let mut table = Table::new(&["UNIT", "STATE", "WANTED", "MESSAGE"]);
+    for unit in &published.status.units {
+        let tone = match (unit.wanted.as_str(), unit.state.as_str()) {
+            ("any", _) => Tone::Dim,
+            (wanted, state) if wanted == state => Tone::Good,
+            (_, "unknown") => Tone::Bad,
+            _ => Tone::Busy,
+        };
+        table.row([
+            unit.name.clone(),
+            toned(tone, &unit.state),
+            unit.wanted.clone(),
+            message(unit),
+        ]);
+    }
+    table.lines()
+}
+
+/// A screen of 80 columns holds the table only with a short message; `explain` has the whole.
+fn message(unit: &UnitStatus) -> String {
+    const LONGEST: usize = 42;
+    let whole = unit.message.clone().unwrap_or_default();
+    if whole.chars().count() <= LONGEST {
+        return whole;
+    }
+    let short: String = whole.chars().take(LONGEST - 1).collect();
+    format!("{}…", short.trim_end())
+}

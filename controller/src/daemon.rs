@@ -1,0 +1,80 @@
+//! The daemon: wires a world for the policy in force, runs the loop over it, and wires anew when
+//! the policy names another world.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use ananke_ports::{Ports, StoreError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    board::Board,
+    observe::Sources,
+    publish::Publisher,
+    run::{End, Loop, Mode, Parts},
+    state::{Recorder, Standing},
+    wiring::policy::InForce,
+};
+
+/// What a daemon is made of.
+pub struct Daemon<W> {
+    /// Makes the ports for a policy.
+    pub wire: W,
+    /// Whether it acts.
+    pub mode: Mode,
+    /// The interval of each supply's polls.
+    pub polls: BTreeMap<String, Duration>,
+}
+
+impl<W: Fn(&InForce) -> anyhow::Result<Ports>> Daemon<W> {
+    /// Runs until it is cancelled.
+    pub async fn run(
+        &self,
+        publisher: &mut Publisher,
+        policies: &mut watch::Receiver<Arc<InForce>>,
+        cancel: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let first = Arc::clone(&policies.borrow());
+        let mut ports = (self.wire)(&first)?;
+        let (mut recorder, mut standing) = remembered(&ports)?;
+        loop {
+            let in_force = Arc::clone(&policies.borrow_and_update());
+            let plant = &in_force.plant;
+            let board = Arc::new(Board::new(
+                plant.supplies.iter().map(|supply| supply.name.clone()),
+                plant.hosts.iter().filter(|host| !host.is_self).map(|host| host.name.clone()),
+                ports.clock.now(),
+            ));
+            let _sources = Sources::start(plant, &ports, &board, &self.polls);
+            publisher.mirror_to(&ports);
+            let parts = Parts {
+                ports: ports.clone(),
+                mode: self.mode,
+                recorder: &mut recorder,
+                standing: &mut standing,
+                publisher: &mut *publisher,
+            };
+            match Loop::new(parts, &in_force, board).run(policies, cancel).await {
+                End::Cancelled => return Ok(()),
+                End::Rewire => tracing::info!("the policy names another world: wired anew"),
+            }
+            let next = Arc::clone(&policies.borrow());
+            ports = (self.wire)(&next)?;
+        }
+    }
+}
+
+/// What is remembered of before this start.
+fn remembered(ports: &Ports) -> Result<(Recorder, Standing), StoreError> {
+    let (recorder, complaints) = Recorder::open(
+        Arc::clone(&ports.store),
+        ports.machine.boot_id(),
+        ports.clock.now(),
+        ports.clock.wall_unix_seconds(),
+    )?;
+    let (standing, complaint) = Standing::open(ports.store.as_ref())?;
+    for complaint in complaints.into_iter().chain(complaint) {
+        tracing::error!("{complaint}");
+    }
+    Ok((recorder, standing))
+}

@@ -1,0 +1,269 @@
+//! Metrics, in the text form of Prometheus.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use ananke_core::signals::{Power, power_of};
+use ananke_crds::policy::ConditionStatus;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+use std::sync::atomic::AtomicU64;
+
+use super::{Published, Scene, StepNote};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetLabels {
+    target: String,
+    effective: String,
+    by: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConditionLabels {
+    r#type: String,
+    status: String,
+    reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UnitLabels {
+    unit: String,
+    state: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SupplyLabels {
+    supply: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SupplyStatusLabels {
+    supply: String,
+    status: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TrustLabels {
+    supply: String,
+    trust: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BudgetLabels {
+    path: String,
+    quantile: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    step: String,
+}
+
+type FloatGauge = Gauge<f64, AtomicU64>;
+type StepTimes = Family<StepLabels, Histogram, fn() -> Histogram>;
+
+/// A call that the API answers at once up to one that stops a service.
+const STEP_BUCKETS: [f64; 9] = [0.05, 0.2, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0];
+
+/// All metrics of the daemon.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    target: Family<TargetLabels, Gauge>,
+    conditions: Family<ConditionLabels, Gauge>,
+    units: Family<UnitLabels, Gauge>,
+    supply_status: Family<SupplyStatusLabels, Gauge>,
+    supply_charge: Family<SupplyLabels, FloatGauge>,
+    supply_runtime: Family<SupplyLabels, FloatGauge>,
+    supply_trust: Family<TrustLabels, Gauge>,
+    budget: Family<BudgetLabels, FloatGauge>,
+    slack: FloatGauge,
+    decision: FloatGauge,
+    steps: StepTimes,
+    failures: Family<StepLabels, Counter>,
+}
+
+fn step_histogram() -> Histogram {
+    Histogram::new(STEP_BUCKETS)
+}
+
+impl Metrics {
+    /// A registry with every metric in it.
+    pub fn new() -> Self {
+        let metrics = Self {
+            registry: Mutex::new(Registry::with_prefix("ananke")),
+            target: Family::default(),
+            conditions: Family::default(),
+            units: Family::default(),
+            supply_status: Family::default(),
+            supply_charge: Family::default(),
+            supply_runtime: Family::default(),
+            supply_trust: Family::default(),
+            budget: Family::default(),
+            slack: FloatGauge::default(),
+            decision: FloatGauge::default(),
+            steps: StepTimes::new_with_constructor(step_histogram),
+            failures: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&self) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let r = &mut *registry;
+        let build = vec![("version", env!("CARGO_PKG_VERSION"))];
+        r.register("build", "The version of ananke", Info::new(build));
+        r.register(
+            "target_info",
+            "The declared target, the one in force, and by whom",
+            self.target.clone(),
+        );
+        r.register("condition", "1 for the status that a condition has", self.conditions.clone());
+        r.register("unit_state", "1 for the state that a unit is in", self.units.clone());
+        r.register(
+            "supply_status",
+            "1 for what a supply runs on: mains, battery or unknown",
+            self.supply_status.clone(),
+        );
+        r.register("supply_charge_ratio", "Charge, 0 to 1", self.supply_charge.clone());
+        r.register_with_unit(
+            "supply_runtime",
+            "Runtime left, as the supply tells it",
+            Unit::Seconds,
+            self.supply_runtime.clone(),
+        );
+        r.register("supply_trust", "1 for how far a supply is believed", self.supply_trust.clone());
+        r.register_with_unit(
+            "budget",
+            "How long everything from here to off takes",
+            Unit::Seconds,
+            self.budget.clone(),
+        );
+        r.register_with_unit(
+            "slack",
+            "Time left on battery less the budget; +Inf on mains",
+            Unit::Seconds,
+            self.slack.clone(),
+        );
+        r.register_with_unit(
+            "decision",
+            "How long the last decision took",
+            Unit::Seconds,
+            self.decision.clone(),
+        );
+        r.register_with_unit(
+            "step_duration",
+            "How long calls of steps took",
+            Unit::Seconds,
+            self.steps.clone(),
+        );
+        r.register("step_failures", "Calls of steps that failed", self.failures.clone());
+    }
+
+    /// A step's call returned.
+    pub fn step(&self, note: &StepNote) {
+        let labels = StepLabels { step: note.rung.into() };
+        if let Some(took) = note.took {
+            self.steps.get_or_create(&labels).observe(took.as_secs_f64());
+        }
+        if note.failure.is_some() {
+            self.failures.get_or_create(&labels).inc();
+        }
+    }
+
+    /// A decision took this long.
+    pub fn decided(&self, took: Duration) {
+        self.decision.set(took.as_secs_f64());
+    }
+
+    /// One turn.
+    pub(super) fn turn(&self, scene: &Scene<'_>, published: &Published) {
+        let effective = &scene.decision.effective;
+        self.target.clear();
+        self.target
+            .get_or_create(&TargetLabels {
+                target: effective.declared.to_string(),
+                effective: effective.target.to_string(),
+                by: effective.by.clone(),
+            })
+            .set(1);
+        self.conditions.clear();
+        for condition in &published.status.conditions {
+            let status = match condition.status {
+                ConditionStatus::True => "True",
+                ConditionStatus::False => "False",
+                ConditionStatus::Unknown => "Unknown",
+            };
+            let labels = ConditionLabels {
+                r#type: condition.condition_type.clone(),
+                status: status.into(),
+                reason: condition.reason.clone(),
+            };
+            self.conditions.get_or_create(&labels).set(1);
+        }
+        self.units.clear();
+        for unit in &scene.decision.units {
+            let labels = UnitLabels { unit: unit.name.clone(), state: unit.state.clone() };
+            self.units.get_or_create(&labels).set(1);
+        }
+        self.supplies(scene);
+        self.times(scene);
+    }
+
+    fn supplies(&self, scene: &Scene<'_>) {
+        self.supply_status.clear();
+        self.supply_charge.clear();
+        self.supply_runtime.clear();
+        self.supply_trust.clear();
+        for (name, seen) in &scene.snapshot.supplies {
+            let reading = seen.value();
+            let status = match reading.map(|reading| power_of(&reading.status)) {
+                Some(Power::Mains) => "mains",
+                Some(Power::Battery) => "battery",
+                Some(Power::Unknown) | None => "unknown",
+            };
+            let labels = SupplyLabels { supply: name.clone() };
+            let of_status = SupplyStatusLabels { supply: name.clone(), status: status.into() };
+            self.supply_status.get_or_create(&of_status).set(1);
+            let trust = if reading.is_some() { "fresh" } else { "unseen" };
+            let of_trust = TrustLabels { supply: name.clone(), trust: trust.into() };
+            self.supply_trust.get_or_create(&of_trust).set(1);
+            if let Some(charge) = reading.and_then(|reading| reading.charge_percent) {
+                self.supply_charge.get_or_create(&labels).set(f64::from(charge) / 100.0);
+            }
+            if let Some(runtime) = reading.and_then(|reading| reading.runtime_seconds) {
+                let seconds = Duration::from_secs(runtime).as_secs_f64();
+                self.supply_runtime.get_or_create(&labels).set(seconds);
+            }
+        }
+    }
+
+    fn times(&self, scene: &Scene<'_>) {
+        let budget = scene.decision.budget.as_secs_f64();
+        let labels = BudgetLabels { path: "emergency".into(), quantile: "declared".into() };
+        self.budget.get_or_create(&labels).set(budget);
+        let left = scene.decision.seconds_left.map(|left| Duration::from_secs(left).as_secs_f64());
+        self.slack.set(left.map_or(f64::INFINITY, |left| left - budget));
+    }
+
+    /// The text that Prometheus reads.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        if encode(&mut text, &registry).is_err() {
+            tracing::error!("metrics could not be written");
+        }
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

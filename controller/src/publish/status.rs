@@ -1,0 +1,162 @@
+//! The status of a turn, as the custom resource has it.
+
+use std::time::Duration;
+
+use ananke_core::{
+    conditions::{Condition as Verdict, Status},
+    seen::Seen,
+    signals::Phase,
+    time::Tick,
+};
+use ananke_crds::{
+    policy::{Condition, ConditionStatus, PowerPolicyStatus, SupplyStatus, UnitStatus},
+    value::{GoDuration, Percent},
+};
+
+use super::{Live, Scene, sentence};
+
+/// RFC 3339, in UTC, to the second.
+pub fn timestamp(unix_seconds: i64) -> String {
+    jiff::Timestamp::from_second(unix_seconds).unwrap_or_default().to_string()
+}
+
+pub(super) fn status(
+    scene: &Scene<'_>,
+    verdict: &[Verdict],
+    before: Option<&PowerPolicyStatus>,
+) -> PowerPolicyStatus {
+    let decision = scene.decision;
+    let ready =
+        verdict.iter().any(|condition| condition.kind == "Ready" && condition.status == Status::True);
+    PowerPolicyStatus {
+        effective_target: Some(decision.effective.target),
+        by: Some(decision.effective.by.clone()),
+        state: sentence::state(decision, ready),
+        phase: Some(phase(scene)),
+        sentence: Some(sentence::sentence(decision, verdict)),
+        observed_generation: scene.in_force.generation(),
+        last_reconcile: Some(timestamp(scene.unix_seconds)),
+        conditions: verdict.iter().map(|condition| dated(scene, condition, before)).collect(),
+        supplies: supplies(scene),
+        units: decision
+            .units
+            .iter()
+            .filter(|unit| !unit.name.starts_with("supply/"))
+            .map(|unit| UnitStatus {
+                name: unit.name.clone(),
+                state: unit.state.clone(),
+                wanted: unit.wanted.as_str().into(),
+                reason: reason(scene, &unit.name),
+                message: Some(unit.message.clone()).filter(|message| !message.is_empty()),
+                since: since(scene, &unit.name, &unit.state, before),
+            })
+            .collect(),
+    }
+}
+
+fn phase(scene: &Scene<'_>) -> String {
+    let phases = scene.decision.supplies.values().map(|memory| memory.phase);
+    match phases.max_by_key(|phase| (*phase != Phase::Clear, *phase == Phase::Falling)) {
+        Some(Phase::Falling) => "falling",
+        Some(Phase::Held) => "held",
+        _ => "clear",
+    }
+    .into()
+}
+
+fn reason(scene: &Scene<'_>, unit: &str) -> Option<String> {
+    let waiting = scene.decision.waiting.iter().find(|waiting| waiting.unit == unit)?;
+    Some(waiting.reason.as_str().to_owned())
+}
+
+/// Since when a unit is in its state, as far as this daemon saw it.
+fn since(
+    scene: &Scene<'_>,
+    unit: &str,
+    state: &str,
+    before: Option<&PowerPolicyStatus>,
+) -> Option<String> {
+    let known = before?.units.iter().find(|known| known.name == unit)?;
+    if known.state == state { known.since.clone() } else { Some(timestamp(scene.unix_seconds)) }
+}
+
+/// The transition time moves with the status only, as the API conventions say.
+fn dated(
+    scene: &Scene<'_>,
+    condition: &Verdict,
+    before: Option<&PowerPolicyStatus>,
+) -> Condition {
+    let status = match condition.status {
+        Status::True => ConditionStatus::True,
+        Status::False => ConditionStatus::False,
+        Status::Unknown => ConditionStatus::Unknown,
+    };
+    let known = before
+        .and_then(|before| before.conditions.iter().find(|c| c.condition_type == condition.kind))
+        .filter(|known| known.status == status);
+    Condition {
+        condition_type: condition.kind.clone(),
+        status,
+        observed_generation: scene.in_force.generation(),
+        last_transition_time: known
+            .map_or_else(|| timestamp(scene.unix_seconds), |known| known.last_transition_time.clone()),
+        reason: condition.reason.as_str().into(),
+        message: condition.message.clone(),
+    }
+}
+
+fn wall(scene: &Scene<'_>, at: Tick) -> String {
+    let ago = scene.snapshot.now.since(at).as_secs();
+    timestamp(scene.unix_seconds.saturating_sub(i64::try_from(ago).unwrap_or(i64::MAX)))
+}
+
+fn supplies(scene: &Scene<'_>) -> Vec<SupplyStatus> {
+    let status = |(name, seen): (&String, &Seen<ananke_core::observe::SupplyReading>)| {
+        let reading = seen.value();
+        let (word, at) = match seen {
+            Seen::Known { value, at } => (value.status.join(" "), *at),
+            Seen::Unknown { why, since } => (why.text().to_owned(), *since),
+        };
+        SupplyStatus {
+            name: name.clone(),
+            status: word,
+            charge: reading.and_then(|r| r.charge_percent).map(Percent::saturating),
+            runtime: reading
+                .and_then(|r| r.runtime_seconds)
+                .map(|seconds| GoDuration(Duration::from_secs(seconds))),
+            trust: Some(if reading.is_some() { "fresh" } else { "unseen" }.into()),
+            last_seen: Some(wall(scene, at)),
+        }
+    };
+    scene.snapshot.supplies.iter().map(status).collect()
+}
+
+pub(super) fn live(scene: &Scene<'_>) -> Live {
+    let decision = scene.decision;
+    let in_flight = scene.journal.in_flight.values().map(|flight| &flight.step);
+    Live {
+        turned_unix_seconds: scene.unix_seconds,
+        complete: scene.complete,
+        steps: in_flight
+            .map(|step| format!("{}: {} (try {})", step.unit, step.rung.name(), step.attempt))
+            .collect(),
+        leaves: decision
+            .waiting
+            .iter()
+            .filter(|waiting| waiting.on.is_empty())
+            .map(|waiting| format!("{}: {}", waiting.unit, waiting.message))
+            .collect(),
+        blocked: decision
+            .blocked
+            .iter()
+            .map(|blocked| match &blocked.unit {
+                Some(unit) => format!("{unit}: {}", blocked.message),
+                None => blocked.message.clone(),
+            })
+            .collect(),
+        seconds_left: decision.seconds_left,
+        budget_seconds: decision.budget.as_secs(),
+        cause: decision.effective.cause.clone(),
+        waiting: decision.waiting.clone(),
+    }
+}

@@ -1,0 +1,335 @@
+//! The only loop.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use ananke_core::{
+    decide::decide,
+    decision::Decision,
+    journal::Event,
+    observe::Snapshot,
+    plant::Plant,
+    step::{Action, Outcome, PlannedStep},
+    time::Tick,
+};
+use ananke_ports::{Ports, StoreError};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    act::{self, Run},
+    board::{Board, Pace},
+    publish::{Publisher, Scene as PublishedScene},
+    state::{Recorder, REQUESTS, Scene, Standing},
+    wiring::policy::InForce,
+};
+
+/// Decisions are at least this far apart, however fast events come.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// How often the folder of requests is looked at.
+const REQUEST_POLL: Duration = Duration::from_millis(500);
+
+/// Whether the loop acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It does what it decides.
+    Act,
+    /// It decides and tells, and never acts.
+    Observe,
+}
+
+/// The loop over one world and one shape of policy.
+pub struct Loop<'a> {
+    ports: Ports,
+    mode: Mode,
+    plant: Arc<Plant>,
+    shape: String,
+    board: Arc<Board>,
+    recorder: &'a mut Recorder,
+    standing: &'a mut Standing,
+    publisher: &'a mut Publisher,
+    run: Run,
+    returns: (mpsc::UnboundedSender<Return>, mpsc::UnboundedReceiver<Return>),
+    last: Option<Decision>,
+    disk: Option<String>,
+}
+
+/// A step's call came back.
+struct Return {
+    id: u64,
+    step: PlannedStep,
+    outcome: Outcome,
+}
+
+/// Why the loop came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It was asked to stop.
+    Cancelled,
+    /// The policy names other hosts, supplies or ways to them: the world is to be wired anew.
+    Rewire,
+}
+
+/// What the loop lives on.
+pub struct Parts<'a> {
+    /// The world.
+    pub ports: Ports,
+    /// Whether to act.
+    pub mode: Mode,
+    /// The journal.
+    pub recorder: &'a mut Recorder,
+    /// What people asked for.
+    pub standing: &'a mut Standing,
+    /// Where it is told.
+    pub publisher: &'a mut Publisher,
+}
+
+impl<'a> Loop<'a> {
+    /// A loop for this policy.
+    pub fn new(parts: Parts<'a>, in_force: &InForce, board: Arc<Board>) -> Self {
+        let plant = Arc::clone(&in_force.plant);
+        let own = plant.hosts.iter().find(|host| host.is_self);
+        let feeds = own.map(|own| own.supplies.as_slice()).unwrap_or_default();
+        let own_supplies = feeds
+            .iter()
+            .filter_map(|supply| plant.supplies.get(*supply))
+            .map(|supply| supply.name.clone())
+            .collect();
+        let run =
+            Run { id: format!("{:x}", parts.ports.clock.wall_unix_seconds()), own_supplies };
+        Self {
+            ports: parts.ports,
+            mode: parts.mode,
+            plant,
+            shape: in_force.shape.clone(),
+            board,
+            recorder: parts.recorder,
+            standing: parts.standing,
+            publisher: parts.publisher,
+            run,
+            returns: mpsc::unbounded_channel(),
+            last: None,
+            disk: None,
+        }
+    }
+
+    /// Runs until it is cancelled or must be wired anew.
+    pub async fn run(
+        mut self,
+        policies: &mut tokio::sync::watch::Receiver<Arc<InForce>>,
+        cancel: &CancellationToken,
+    ) -> End {
+        let mut rest = Duration::ZERO;
+        loop {
+            let clock = Arc::clone(&self.ports.clock);
+            let slept = Self::rest(&*clock, &self.board, rest);
+            tokio::select! {
+                () = cancel.cancelled() => return self.stop().await,
+                Some(back) = self.returns.1.recv() => self.land(back),
+                _ = policies.changed() => {}
+                () = slept => {}
+            }
+            while let Ok(back) = self.returns.1.try_recv() {
+                self.land(back);
+            }
+            let in_force = Arc::clone(&policies.borrow_and_update());
+            if in_force.shape != self.shape {
+                return End::Rewire;
+            }
+            self.plant = Arc::clone(&in_force.plant);
+            rest = self.turn(&in_force);
+        }
+    }
+
+    /// Waits for something new, but no longer than `rest` and no shorter than [`SHORTEST`].
+    async fn rest(clock: &dyn ananke_ports::Clock, board: &Board, rest: Duration) {
+        if rest.is_zero() {
+            return;
+        }
+        clock.sleep(SHORTEST).await;
+        let wake = async {
+            let mut left = rest.saturating_sub(SHORTEST);
+            while !left.is_zero() {
+                let nap = left.min(REQUEST_POLL);
+                clock.sleep(nap).await;
+                left = left.saturating_sub(nap);
+            }
+        };
+        tokio::select! {
+            () = board.changed() => {}
+            () = wake => {}
+        }
+    }
+
+    /// One turn: look, decide, begin, tell.
+    fn turn(&mut self, in_force: &InForce) -> Duration {
+        let now = self.ports.clock.now();
+        let unix = self.ports.clock.wall_unix_seconds();
+        self.take_requests(unix);
+        let snapshot = self.board.snapshot(now, self.standing.requests(now, unix));
+        let decision = decide(&self.plant, self.recorder.journal(), &snapshot);
+        self.remember(&snapshot, &decision, unix);
+        if self.mode == Mode::Act {
+            for step in &decision.steps {
+                self.begin(step.clone(), now, unix);
+            }
+        }
+        let moves = !decision.waiting.is_empty() || !decision.steps.is_empty();
+        let on_battery = decision.supplies.values().any(|s| s.on_battery_since.is_some());
+        self.board.set_pace(if moves || on_battery { Pace::Busy } else { Pace::Calm });
+        let scene = PublishedScene {
+            in_force,
+            snapshot: &snapshot,
+            decision: &decision,
+            journal: self.recorder.journal(),
+            complete: self.board.is_complete(),
+            disk: self.disk.as_deref(),
+            unix_seconds: unix,
+        };
+        self.publisher.publish(&self.ports, &scene);
+        let rest = decision.look_again;
+        self.last = Some(decision);
+        rest
+    }
+
+    fn take_requests(&mut self, unix_seconds: i64) {
+        let hosts: Vec<String> = self.plant.hosts.iter().map(|host| host.name.clone()).collect();
+        let scene = Scene { supplies: &self.recorder.journal().supplies, hosts: &hosts, unix_seconds };
+        if let Err(error) = self.standing.take_all(self.ports.store.as_ref(), &scene) {
+            tracing::error!("requests: {error}");
+        }
+    }
+
+    /// Journals what a decision changed.
+    fn remember(&mut self, snapshot: &Snapshot, decision: &Decision, unix: i64) {
+        let journal = self.recorder.journal();
+        let supplies: BTreeMap<_, _> = decision
+            .supplies
+            .iter()
+            .filter(|(name, memory)| journal.supplies.get(*name) != Some(*memory))
+            .map(|(name, memory)| (name.clone(), memory.clone()))
+            .collect();
+        let episode = (journal.episode != decision.episode).then(|| decision.episode.clone());
+        let telling = episode.is_some()
+            || !decision.began.is_empty()
+            || !decision.ended.is_empty()
+            || decision.own_wanted_up
+            || supplies.iter().any(|(name, memory)| {
+                journal.supplies.get(name).is_none_or(|before| {
+                    before.phase != memory.phase
+                        || before.on_battery_since != memory.on_battery_since
+                })
+            });
+        let event = Event::Decided {
+            at: decision.at,
+            supplies,
+            episode,
+            began: decision.began.clone(),
+            ended: decision.ended.clone(),
+            own_wanted_up: decision.own_wanted_up,
+        };
+        let differs = self.last.as_ref().is_none_or(|last| {
+            last.steps != decision.steps
+                || last.effective != decision.effective
+                || last.blocked != decision.blocked
+        });
+        let mut kept = Ok(());
+        if differs {
+            kept = self.recorder.decision(snapshot, decision, unix);
+        }
+        if telling {
+            kept = kept.and(self.recorder.event(event, unix));
+        } else {
+            // Readings that changed no verdict are not worth a sync to disk.
+            self.recorder.note(&event);
+        }
+        self.disk_said(kept);
+    }
+
+    /// Marks, then acts. With no room for the mark, steps down go on and are told, steps up wait.
+    fn begin(&mut self, step: PlannedStep, at: Tick, unix: i64) {
+        let id = self.recorder.journal().next_id;
+        let up = is_up(&step.action);
+        if up && self.disk.is_some() {
+            return;
+        }
+        let kept = self.recorder.event(Event::Begun { id, at, step: step.clone() }, unix);
+        let failed = kept.is_err();
+        self.disk_said(kept);
+        if failed && up {
+            let outcome = Outcome::Refused { message: "not begun: it could not be journalled".into() };
+            return self.land(Return { id, step, outcome });
+        }
+        tracing::info!(unit = step.unit, rung = step.rung.name(), attempt = step.attempt, "step");
+        self.publisher.step_begun(&step);
+        let (ports, run, back) = (self.ports.clone(), self.run.clone(), self.returns.0.clone());
+        tokio::spawn(async move {
+            let outcome = act::perform(&ports, &run, &step).await;
+            // The loop that asked may be gone: nobody waits for the answer then.
+            let _ = back.send(Return { id, step, outcome });
+        });
+    }
+
+    /// Journals how a step ended, and asks for a look at what it touched.
+    fn land(&mut self, back: Return) {
+        let Return { id, step, outcome } = back;
+        match &outcome {
+            Outcome::Done => tracing::debug!(unit = step.unit, rung = step.rung.name(), "done"),
+            Outcome::Refused { message } | Outcome::Unknown { message } => {
+                tracing::warn!(unit = step.unit, rung = step.rung.name(), "{message}");
+            }
+        }
+        let took = self.recorder.journal().in_flight.get(&id).map(|flight| flight.since);
+        let at = self.ports.clock.now();
+        self.publisher.step_ended(&step, &outcome, took.map(|since| at.since(since)));
+        let unix = self.ports.clock.wall_unix_seconds();
+        let kept = self.recorder.event(Event::Ended { id, at, outcome }, unix);
+        self.disk_said(kept);
+        match host_of(&step.action) {
+            Some(host) => self.board.poke_host(host),
+            None => self.board.poke_cluster(),
+        }
+    }
+
+    fn disk_said(&mut self, kept: Result<(), StoreError>) {
+        match kept {
+            Ok(()) => self.disk = None,
+            Err(error) => {
+                let message = error.to_string();
+                if self.disk.as_ref() != Some(&message) {
+                    tracing::error!("{message}");
+                }
+                self.disk = Some(message);
+            }
+        }
+    }
+
+    async fn stop(&mut self) -> End {
+        self.ports.supplies.close().await;
+        End::Cancelled
+    }
+}
+
+/// Whether an action brings something up.
+const fn is_up(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Resume { .. }
+            | Action::Uncordon { .. }
+            | Action::StartService { .. }
+            | Action::Wake { .. }
+    )
+}
+
+/// The host that an action touches.
+fn host_of(action: &Action) -> Option<&str> {
+    match action {
+        Action::TakeSnapshot { host }
+        | Action::StartService { host, .. }
+        | Action::StopService { host, .. }
+        | Action::KillService { host, .. }
+        | Action::EndContainers { host }
+        | Action::PowerOff { host }
+        | Action::Wake { host } => Some(host),
+        _ => None,
+    }
+}

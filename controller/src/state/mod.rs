@@ -1,0 +1,16 @@
+//! What lies in the state directory.
+
+mod recorder;
+mod requests;
+
+pub use recorder::{Line, Recorder};
+pub use requests::{Scene, Answer, FOLDER as REQUESTS, Request, Standing};
+
+/// `status.json`: the same as `/status`.
+pub const STATUS: &str = "status.json";
+/// `intent.json`: for peers and people.
+pub const INTENT: &str = "intent.json";
+/// `override.json`: what people asked for, apart from the document.
+pub const OVERRIDE: &str = "override.json";
+/// The last valid document.
+pub const LAST_GOOD: &str = "policy/last-good.yaml";

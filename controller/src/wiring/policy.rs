@@ -1,0 +1,267 @@
+//! The policy in force: the last good document, across restarts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use ananke_core::plant::Plant;
+use ananke_crds::{
+    parse_policy,
+    policy::{PowerPolicy, Target},
+};
+use ananke_ports::{Clock, Store};
+use notify::{RecursiveMode, Watcher};
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, watch};
+
+use crate::state::LAST_GOOD;
+
+/// A valid policy, compiled, and what is wrong with the document if it is not the one in force.
+pub struct InForce {
+    /// The policy.
+    pub policy: PowerPolicy,
+    /// The policy, compiled.
+    pub plant: Arc<Plant>,
+    /// Why the document on disk is not in force.
+    pub problem: Option<String>,
+    /// Everything but target, reason and suspend: what a world is wired for.
+    pub shape: String,
+    /// The whole document's digest.
+    pub digest: String,
+}
+
+impl InForce {
+    /// Compiles a document; the message names file, line and column.
+    pub fn of(text: &str, file: &str) -> Result<Self, String> {
+        let policy = parse_policy(text, file).map_err(|problems| problems.to_string())?.value;
+        let unsupported = unsupported(&policy);
+        if !unsupported.is_empty() {
+            return Err(format!(
+                "{file}: this version cannot act on {} yet: leave it out",
+                unsupported.join(", ")
+            ));
+        }
+        let plant = Plant::compile(policy.metadata.name.as_str(), &policy.spec)
+            .map_err(|cycle| format!("{file}: {cycle}"))?;
+        let mut bare = policy.spec.clone();
+        bare.target = Target::Running;
+        bare.reason = None;
+        bare.suspend = false;
+        let shape = digest(&serde_json::to_vec(&bare).unwrap_or_default());
+        Ok(Self {
+            digest: digest(text.as_bytes()),
+            shape,
+            plant: Arc::new(plant),
+            policy,
+            problem: None,
+        })
+    }
+
+    /// The policy's name.
+    pub fn name(&self) -> &str {
+        self.policy.metadata.name.as_str()
+    }
+
+    /// Its spec, as it is mirrored.
+    pub fn spec_json(&self) -> serde_json::Value {
+        serde_json::to_value(&self.policy.spec).unwrap_or_default()
+    }
+
+    /// The generation that the document itself carries, if any.
+    pub fn generation(&self) -> Option<i64> {
+        self.policy.metadata.generation
+    }
+
+    fn with_problem(&self, problem: String) -> Self {
+        Self {
+            policy: self.policy.clone(),
+            plant: Arc::clone(&self.plant),
+            problem: Some(problem),
+            shape: self.shape.clone(),
+            digest: self.digest.clone(),
+        }
+    }
+}
+
+/// Sections that validate and that this version has no step for: refusing them is safe, passing
+/// them over is not.
+fn unsupported(policy: &PowerPolicy) -> Vec<&'static str> {
+    let (down, up) = (&policy.spec.shutdown, &policy.spec.startup);
+    [
+        ("spec.shutdown.quiesce", !down.quiesce.is_empty()),
+        ("spec.startup.layers", !up.layers.is_empty()),
+        ("spec.startup.vault", !up.vault.is_empty()),
+        ("spec.startup.images", !up.images.is_empty()),
+        ("spec.startup.storage", up.storage.is_some()),
+        ("spec.startup.etcdRestore", up.etcd_restore.is_some()),
+        ("spec.startup.services", !up.services.is_empty()),
+        ("spec.startup.ingress", up.ingress.is_some()),
+        ("spec.startup.workloads", up.workloads.is_some()),
+        ("spec.startup.soak", up.soak.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(key, there)| there.then_some(key))
+    .collect()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where the document lies.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The folder of documents.
+    pub folder: PathBuf,
+    /// The name of the policy in force.
+    pub name: String,
+}
+
+impl Place {
+    /// The one file of the folder that holds the policy of that name.
+    pub fn find(&self) -> Result<(PathBuf, String), String> {
+        let folder = self.folder.display();
+        let entries = fs::read_dir(&self.folder).map_err(|error| format!("{folder}: {error}"))?;
+        let mut files: Vec<PathBuf> =
+            entries.filter_map(Result::ok).map(|entry| entry.path()).filter(is_document).collect();
+        files.sort();
+        let mut found: Vec<(PathBuf, String)> = Vec::new();
+        let mut unreadable = None;
+        for file in files {
+            match fs::read_to_string(&file) {
+                // A document too broken to tell its name may be the one: its errors are shown.
+                Ok(text) if names(&text, &self.name) => found.push((file, text)),
+                Ok(_) => {}
+                Err(error) => unreadable = Some(format!("{}: {error}", file.display())),
+            }
+        }
+        match (found.len(), found.pop(), unreadable) {
+            (1, Some(only), _) => Ok(only),
+            (0, _, Some(error)) => Err(error),
+            (0, ..) => Err(format!("{folder}: no document names PowerPolicy {}", self.name)),
+            (_, last, _) => {
+                let last = last.map(|(file, _)| file.display().to_string()).unwrap_or_default();
+                Err(format!(
+                    "{folder}: more than one document names PowerPolicy {} ({last} is one): \
+                     leave one",
+                    self.name
+                ))
+            }
+        }
+    }
+}
+
+fn is_document(path: &PathBuf) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    !hidden && path.extension().is_some_and(|kind| kind == "yaml" || kind == "yml")
+}
+
+/// Whether a text looks like the policy of that name: also when it does not parse.
+fn names(text: &str, name: &str) -> bool {
+    let says = |key: &str, value: &str| {
+        text.lines().any(|line| {
+            line.trim().strip_prefix(key).is_some_and(|rest| {
+                let rest = rest.split('#').next().unwrap_or(rest).trim();
+                rest.trim_matches(['"', '\'']) == value
+            })
+        })
+    };
+    let inline = text.contains(&format!("name: {name}"));
+    says("kind:", "PowerPolicy") && (says("name:", name) || inline)
+}
+
+/// Reads the document, or the last good one, and keeps reading it.
+pub struct Source {
+    place: Place,
+    store: Arc<dyn Store>,
+}
+
+/// An event of the file system is only a hint; this is the floor under it (NFS, overflow, a folder
+/// that was removed and made again).
+const POLL: Duration = Duration::from_secs(15);
+/// Editors write in several steps.
+const SETTLE: Duration = Duration::from_millis(200);
+
+impl Source {
+    /// A source of that policy.
+    pub fn new(place: Place, store: Arc<dyn Store>) -> Self {
+        Self { place, store }
+    }
+
+    /// The policy to begin with: the document, else the last good one with what is wrong.
+    pub fn first(&self) -> Result<InForce, String> {
+        match self.look() {
+            Ok(in_force) => Ok(in_force),
+            Err(problem) => {
+                let kept = self.store.read(LAST_GOOD).ok().flatten();
+                let text = kept.and_then(|bytes| String::from_utf8(bytes).ok());
+                let good = text.and_then(|text| InForce::of(&text, LAST_GOOD).ok());
+                good.map(|good| good.with_problem(held_by_last_good(&problem))).ok_or(problem)
+            }
+        }
+    }
+
+    fn look(&self) -> Result<InForce, String> {
+        let (file, text) = self.place.find()?;
+        let in_force = InForce::of(&text, &file.display().to_string())?;
+        let kept = self.store.read(LAST_GOOD).ok().flatten();
+        if kept.as_deref() != Some(text.as_bytes())
+            && let Err(error) = self.store.write(LAST_GOOD, text.as_bytes())
+        {
+            tracing::warn!("the last good document was not kept: {error}");
+        }
+        Ok(in_force)
+    }
+
+    /// Keeps the policy in force up to date for ever.
+    pub async fn watch(self, clock: Arc<dyn Clock>, out: Arc<watch::Sender<Arc<InForce>>>) {
+        let (hint, mut hints) = mpsc::channel(1);
+        let mut watcher = arm(&self.place.folder, &hint);
+        loop {
+            tokio::select! {
+                _ = hints.recv() => clock.sleep(SETTLE).await,
+                () = clock.sleep(POLL) => {
+                    // A folder that was removed and made again is a new one.
+                    watcher = arm(&self.place.folder, &hint).or(watcher);
+                }
+            }
+            self.refresh(&out);
+        }
+    }
+
+    fn refresh(&self, out: &watch::Sender<Arc<InForce>>) {
+        let before = Arc::clone(&out.borrow());
+        let after = match self.look() {
+            Ok(after) => after,
+            Err(problem) => before.with_problem(held_by_last_good(&problem)),
+        };
+        if after.digest == before.digest && after.problem == before.problem {
+            return;
+        }
+        match &after.problem {
+            Some(problem) => tracing::error!("{problem}"),
+            None => tracing::info!(target = %after.policy.spec.target, "policy in force"),
+        }
+        out.send_replace(Arc::new(after));
+    }
+}
+
+fn held_by_last_good(problem: &str) -> String {
+    format!("the document is not in force, the last good one is: {problem}")
+}
+
+/// Watches the folder, never the file: an editor's rename and a symlink swap show only there.
+fn arm(folder: &Path, hint: &mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+    let hint = hint.clone();
+    let mut watcher = notify::recommended_watcher(move |_| {
+        // One hint that waits is as good as many.
+        let _ = hint.try_send(());
+    })
+    .ok()?;
+    watcher.watch(folder, RecursiveMode::NonRecursive).ok()?;
+    Some(watcher)
+}

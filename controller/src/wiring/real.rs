@@ -1,0 +1,55 @@
+//! The real world: hosts over SSH, UPSes over NUT, the Kubernetes API, this machine.
+
+use std::{path::Path, sync::Arc};
+
+use ananke_crds::{host_config::HostConfiguration, policy::PowerPolicy};
+use ananke_hosts::{BootClock, HostWaker, LocalMachine, SshHosts};
+use ananke_kube::{KubeCluster, KubeConfig, SourceRef};
+use ananke_ports::{Ports, Store};
+
+use super::nut::NutSupplies;
+
+/// Sockets and the configuration of `ssh`: nothing that must outlive a boot.
+const RUNTIME: &str = "/run/ananke";
+
+/// All ports of the real world.
+pub fn ports(
+    config: &HostConfiguration,
+    policy: &PowerPolicy,
+    store: Arc<dyn Store>,
+) -> anyhow::Result<Ports> {
+    let runtime = std::env::var_os("RUNTIME_DIRECTORY").unwrap_or_else(|| RUNTIME.into());
+    let hosts = SshHosts::new(&config.ssh, policy.spec.distribution, Path::new(&runtime))?;
+    let cluster = KubeCluster::new(kubernetes(config, policy))?;
+    Ok(Ports {
+        clock: Arc::new(BootClock),
+        supplies: Arc::new(NutSupplies::new(&config.supplies)?),
+        hosts: Arc::new(hosts),
+        wake: Arc::new(HostWaker::new(&policy.spec.hosts)),
+        cluster: Arc::new(cluster),
+        machine: Arc::new(LocalMachine::new()?),
+        store,
+    })
+}
+
+fn kubernetes(config: &HostConfiguration, policy: &PowerPolicy) -> KubeConfig {
+    let source = policy.spec.startup.gitops.as_ref().map(|gitops| &gitops.source);
+    KubeConfig {
+        kubeconfig: config.kubernetes.kubeconfig.clone(),
+        servers: config.kubernetes.servers.iter().map(ToString::to_string).collect(),
+        identity: own_name(),
+        policy: policy.metadata.name.to_string(),
+        carriers: policy.spec.shutdown.drain.carriers.iter().map(ToString::to_string).collect(),
+        source: source.map(|source| SourceRef {
+            namespace: source.namespace.to_string(),
+            name: source.name.to_string(),
+        }),
+    }
+}
+
+/// Who holds the Lease: this host, as the kernel names it.
+fn own_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "ananke".into() } else { name.into() }
+}

@@ -1,0 +1,50 @@
+# What needs no run.
+
+part_static() {
+  check "packages" packages shellcheck systemd pkg-config
+  check "rustfmt" cargo fmt --all --check
+  check "clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
+  check "rustdoc" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
+  check "the core is pure" core_is_pure
+  check "cargo-deny is there" cargo_deny
+  check "licences, bans and sources" cargo deny --log-level error check licenses bans sources
+  check "shell scripts" shell_scripts
+  check "systemd units" units_verify
+  check "sudo rules" visudo_check
+  check "nothing left in the tree" nothing_left
+}
+
+# The core's dependencies make I/O impossible: whatever is not in this list needs an argument.
+core_is_pure() {
+  local extra
+  extra=$(cargo tree --quiet -p ananke-core -e normal --prefix none | awk '{print $1}' | sort -u |
+    grep -E '^(tokio|mio|socket2|reqwest|hyper|kube|openssh|rand|getrandom|async-trait|notify|rustix|libc)$')
+  [ -z "$extra" ] || { echo "ananke-core depends on: $extra"; return 1; }
+}
+
+shell_scripts() {
+  git ls-files -z -- tests .ci | xargs -0 grep -lIE '^#!.*\b(ba)?sh\b' | xargs shellcheck -x -S warning
+}
+
+units_verify() {
+  local out folder
+  folder=$(mktemp -d) || return 1
+  install -m 755 /bin/true "$folder/ananke"
+  sed "s|/usr/local/bin/ananke|$folder/ananke|" systemd/ananke.service >"$folder/ananke.service"
+  out=$(systemd-analyze verify --man=no "$folder/ananke.service" 2>&1)
+  rm -rf "$folder"
+  [ -z "$out" ] || { echo "$out"; return 1; }
+}
+
+visudo_check() {
+  packages sudo && visudo -cf systemd/sudoers.d/ananke
+}
+
+# A word that should not be here, a file that is too long to read.
+nothing_left() {
+  local found
+  found=$(git grep -nIE 'todo!\(|unimplemented!\(|dbg!\(|FIXME|XXX' -- '*.rs' '*.go' '*.sh' tests/run)
+  [ -z "$found" ] || { echo "$found"; return 1; }
+  found=$(git ls-files '*.rs' | xargs wc -l | awk '$2 != "total" && $1 > 500 {print $2 ": " $1 " lines"}')
+  [ -z "$found" ] || { echo "$found"; return 1; }
+}

@@ -1,0 +1,12 @@
+# Unit and property tests of every crate, and real servers on loopback.
+
+part_unit() {
+  check "packages" packages nut-server nut-client libnss3-tools openssl openssh-server openssh-client
+  suite "core" cargo test --quiet -p ananke-core --lib --test properties
+  suite "documents" cargo test --quiet -p ananke-crds --lib
+  suite "nut, with a real upsd" cargo test --quiet -p ananke-nut
+  suite "hosts, with a real sshd" cargo test --quiet -p ananke-hosts
+  suite "kube" cargo test --quiet -p ananke-kube
+  suite "virtual world" cargo test --quiet -p ananke-sim
+  suite "program" cargo test --quiet -p ananke --lib
+}
