@@ -50,7 +50,7 @@ async fn call(ports: &Ports, run: &Run, action: &Action, deadline: Duration) -> 
             from_cluster(ports.cluster.cordon(node, &mark, deadline).await)
         }
         Action::Uncordon { node } => from_cluster(ports.cluster.uncordon(node, deadline).await),
-        Action::Evict { pods, .. } => each(pods, |pod| evict(ports, pod, deadline)).await,
+        Action::Evict { pods } => each(pods, |pod| evict(ports, pod, deadline)).await,
         Action::DeletePods { pods, grace_seconds, .. } => {
             each(pods, |pod| ports.cluster.delete_pod(pod, *grace_seconds, deadline)).await
         }

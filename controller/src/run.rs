@@ -19,7 +19,7 @@ use crate::{
     act::{self, Run},
     board::{Board, Pace},
     publish::{Publisher, Scene as PublishedScene},
-    state::{Recorder, REQUESTS, Scene, Standing},
+    state::{Recorder, Scene, Standing},
     wiring::policy::InForce,
 };
 
@@ -259,7 +259,7 @@ impl<'a> Loop<'a> {
             let outcome = Outcome::Refused { message: "not begun: it could not be journalled".into() };
             return self.land(Return { id, step, outcome });
         }
-        tracing::info!(unit = step.unit, rung = step.rung.name(), attempt = step.attempt, "step");
+        tracing::info!("{}: {} (try {})", step.unit, step.rung.name(), step.attempt);
         self.publisher.step_begun(&step);
         let (ports, run, back) = (self.ports.clone(), self.run.clone(), self.returns.0.clone());
         tokio::spawn(async move {
@@ -273,9 +273,9 @@ impl<'a> Loop<'a> {
     fn land(&mut self, back: Return) {
         let Return { id, step, outcome } = back;
         match &outcome {
-            Outcome::Done => tracing::debug!(unit = step.unit, rung = step.rung.name(), "done"),
+            Outcome::Done => tracing::debug!("{}: {} returned", step.unit, step.rung.name()),
             Outcome::Refused { message } | Outcome::Unknown { message } => {
-                tracing::warn!(unit = step.unit, rung = step.rung.name(), "{message}");
+                tracing::warn!("{}: {}: {message}", step.unit, step.rung.name());
             }
         }
         let took = self.recorder.journal().in_flight.get(&id).map(|flight| flight.since);

@@ -1,6 +1,15 @@
 //! The documents in `desired/` and `configs/`: the good ones pass, and every bad one is told as the
 //! file beside it says. `ANANKE_UPDATE=1 cargo test -p ananke-crds` writes those files anew.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "a test that fails here tells why"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -132,7 +141,7 @@ fn every_message_names_its_place_and_what_is_expected() {
 #[test]
 fn no_prefix_of_a_document_makes_the_reader_panic() {
     let text = read("desired/atlas.yaml");
-    for end in (0..text.len()).step_by(7).filter(|end| text.is_char_boundary(*end)) {
+    for end in (0..text.len()).step_by(101).filter(|end| text.is_char_boundary(*end)) {
         let _ = parse_document(&text[..end], "prefix");
     }
 }
@@ -169,15 +178,15 @@ fn the_json_schemas_hold_nothing_that_only_this_program_knows() {
 fn a_large_policy_is_checked_whole() {
     use std::fmt::Write as _;
     let mut text = read("desired/minimal.yaml");
-    for number in 0..4_000 {
+    for number in 0..1_000 {
         let _ = writeln!(text, "    - {{name: w{number}, role: agent, after: [host/alpha]}}");
     }
     let policy = parse_policy(&text, "large").unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(policy.value.spec.hosts.len(), 4_002);
-    let ring = text.replacen("after: [host/alpha]", "after: [host/w3999]", 1);
+    assert_eq!(policy.value.spec.hosts.len(), 1_002);
+    let ring = text.replacen("after: [host/alpha]", "after: [host/w999]", 1);
     let ring = ring.replacen(
-        "w3999, role: agent, after: [host/alpha]",
-        "w3999, role: agent, after: [host/w0]",
+        "w999, role: agent, after: [host/alpha]",
+        "w999, role: agent, after: [host/w0]",
         1,
     );
     let problems = parse_policy(&ring, "large").unwrap_err();

@@ -1,5 +1,14 @@
 //! The values that appear inside documents.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "a test that fails here tells why"
+)]
+
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 use std::time::Duration;

@@ -32,15 +32,11 @@ pub enum Action {
     },
     /// Evict pods through the eviction API: `PodDisruptionBudget`s hold.
     Evict {
-        /// The node.
-        node: String,
         /// The pods.
         pods: Vec<PodRef>,
     },
     /// Delete pods: `PodDisruptionBudget`s are overruled.
     DeletePods {
-        /// The node.
-        node: String,
         /// The pods.
         pods: Vec<PodRef>,
         /// A shorter grace than the pod's own, in seconds; `None` keeps the pod's.

@@ -5,10 +5,10 @@ use ananke_core::step::PodRef;
 use ananke_ports::ClusterError;
 use kube::core::{
     Request,
-    params::{DeleteParams, Preconditions},
-    subresource::EvictParams,
+    params::{DeleteParams, PostParams, Preconditions},
 };
 use serde::de::IgnoredAny;
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
@@ -21,8 +21,17 @@ const OTHER_UID: &str = "UID in precondition";
 
 /// Evicts a pod; a `PodDisruptionBudget` may say no.
 pub(crate) async fn evict(fleet: &Fleet, pod: &PodRef, until: Instant) -> Result<(), ClusterError> {
-    let params = EvictParams { delete_options: Some(options(pod)), ..EvictParams::default() };
-    let request = Request::new(path(pod)).evict(&pod.name, &params);
+    // Not kube's `evict`: it calls the options `delete_options`, which the API skips, and the UID
+    // with them.
+    let body = json!({
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": pod.name, "namespace": pod.namespace},
+        "deleteOptions": options(pod),
+    });
+    let body = body.to_string().into_bytes();
+    let params = PostParams::default();
+    let request = Request::new(path(pod)).create_subresource("eviction", &pod.name, &params, body);
     let call = Call::writes(format!("create pods/eviction {}/{}", pod.namespace, pod.name));
     end(fleet, &call, request, until).await
 }

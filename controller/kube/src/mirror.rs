@@ -94,6 +94,8 @@ impl Mirror {
         until: Instant,
     ) -> Result<(), ClusterError> {
         let mut memory = self.memory.lock().await;
+        // A way to the API first: finding one begins a new epoch.
+        fleet.server(until).await?;
         let epoch = fleet.epoch();
         if memory.epoch != epoch || memory.name != publication.name || self.is_foreign(&memory) {
             *memory = Memory { epoch, name: publication.name.clone(), ..Memory::default() };

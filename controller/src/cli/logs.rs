@@ -13,8 +13,10 @@ pub(crate) fn begin() {
             registry.with(journal.with_field_prefix(Some("ANANKE".into()))).init();
         }
         _ => {
+            use std::io::IsTerminal as _;
             let plain = tracing_subscriber::fmt::layer()
                 .with_writer(std::io::stderr)
+                .with_ansi(std::io::stderr().is_terminal())
                 .with_target(false)
                 .compact();
             registry.with(plain).init();

@@ -91,7 +91,7 @@ fn words(step: &ananke_core::step::PlannedStep) -> String {
         Action::Suspend { objects } | Action::Resume { objects } => {
             format!("{} {}", step.rung.name(), counted(objects.len(), "object"))
         }
-        Action::Evict { pods, .. } | Action::DeletePods { pods, .. } => {
+        Action::Evict { pods } | Action::DeletePods { pods, .. } => {
             format!("{} {}", step.rung.name(), counted(pods.len(), "pod"))
         }
         _ => step.rung.name().into(),

@@ -17,7 +17,7 @@ const LOGOUT: Duration = Duration::from_secs(1);
 
 /// Why the supplies cannot be spoken to as they are configured.
 #[derive(Debug, thiserror::Error)]
-pub enum NutSetupError {
+pub(super) enum NutSetupError {
     /// The credentials file.
     #[error("supplies.{supply}.credentials: {path}: {message}")]
     Credentials {

@@ -244,7 +244,7 @@ impl Source {
         }
         match &after.problem {
             Some(problem) => tracing::error!("{problem}"),
-            None => tracing::info!(target = %after.policy.spec.target, "policy in force"),
+            None => tracing::info!("policy in force: target {}", after.policy.spec.target),
         }
         out.send_replace(Arc::new(after));
     }

@@ -131,10 +131,13 @@ impl<'a> World<'a> {
                     node.mark = None;
                 }
             }
-            Action::Evict { node, pods } | Action::DeletePods { node, pods, .. } => {
-                if let Some(node) = self.cluster.nodes.get_mut(node) {
+            Action::Evict { pods } | Action::DeletePods { pods, .. } => {
+                for node in self.cluster.nodes.values_mut() {
+                    let before = node.pods.len();
                     node.pods.retain(|pod| !pods.iter().any(|gone| gone.uid == pod.uid));
-                    node.attachments = 0;
+                    if node.pods.len() < before {
+                        node.attachments = 0;
+                    }
                 }
             }
             Action::TakeSnapshot { host } => self.on(host, |facts| {

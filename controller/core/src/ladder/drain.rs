@@ -48,7 +48,7 @@ pub(super) fn drain(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
         let message = "pods are gone, volumes are still attached".into();
         return Err((Reason::DependencyNotReady, message));
     }
-    end(walk, unit, node, &left)
+    end(walk, unit, &left)
 }
 
 /// The cordon, without waiting for anything but its turn.
@@ -57,7 +57,7 @@ pub(super) fn cordon(node: String) -> Try {
 }
 
 /// Evict until the drain's time is over, then delete, then delete with a short grace.
-fn end(walk: &Walk<'_>, unit: &Unit, node: String, left: &[&PodFacts]) -> Found {
+fn end(walk: &Walk<'_>, unit: &Unit, left: &[&PodFacts]) -> Found {
     let down = &walk.view.plant.shutdown;
     let emergency = walk.scope.is_emergency();
     let patience = if emergency { down.drain_emergency_timeout } else { down.drain_timeout };
@@ -80,20 +80,22 @@ fn end(walk: &Walk<'_>, unit: &Unit, node: String, left: &[&PodFacts]) -> Found 
         .map(|pod| reference(pod))
         .collect();
     if pods.is_empty() {
-        let message = format!("{} pods are ending within their grace", left.len());
+        let message = match left.len() {
+            1 => "1 pod is ending within its grace".into(),
+            many => format!("{many} pods are ending within their grace"),
+        };
         return Err((Reason::Progressing, message));
     }
     Ok(match rung {
         Rung::Evict => Try {
             rung,
-            action: Action::Evict { node, pods },
+            action: Action::Evict { pods },
             deadline: API_CALL * 2,
             gap: EVICT_GAP,
         },
         _ => Try {
             rung,
             action: Action::DeletePods {
-                node,
                 pods,
                 grace_seconds: (rung == Rung::DeleteShort).then_some(SHORT_GRACE_SECONDS),
             },
@@ -117,10 +119,9 @@ pub(super) fn carriers_away(walk: &Walk<'_>, unit: &Unit) -> Found {
         let message = format!("{attached} volumes are still attached");
         return Err((Reason::Progressing, message));
     }
-    let Some((node, _)) = carriers(cluster).find(|(_, pod)| !pod.terminating) else {
+    let left: Vec<&PodFacts> = carriers(cluster).map(|(_, pod)| pod).collect();
+    if left.is_empty() {
         return Err(on_its_way());
-    };
-    let left: Vec<&PodFacts> =
-        carriers(cluster).filter(|(on, _)| *on == node).map(|(_, pod)| pod).collect();
-    end(walk, unit, node.to_owned(), &left)
+    }
+    end(walk, unit, &left)
 }

@@ -36,6 +36,15 @@ pub(super) struct Try {
     gap: Duration,
 }
 
+/// Not where a no is an answer that time changes, and not where trying costs nothing.
+const fn backs_off(rung: Rung) -> bool {
+    !matches!(rung, Rung::Evict | Rung::Delete | Rung::DeleteShort | Rung::Wake)
+}
+
+fn times(count: u32) -> String {
+    if count == 1 { "it failed".into() } else { format!("it failed {count} times") }
+}
+
 /// A call that the API answers at once.
 pub(super) const API_CALL: Duration = Duration::from_secs(10);
 /// The longest gap between two tries of one rung.
@@ -99,12 +108,15 @@ fn paced(walk: &Walk<'_>, unit: &Unit, attempt: Try) -> Offer {
     let tries = walk.view.journal.tries(&unit.name, attempt.rung);
     let count = tries.map_or(0, |tries| tries.count);
     if let Some(tries) = tries {
-        let failures = if tries.failure.is_some() { count } else { 1 };
+        let failures = if tries.failure.is_some() && backs_off(attempt.rung) { count } else { 1 };
         let again = tries.last.plus(gap(attempt.gap, failures));
         if now < again {
-            let seconds = again.since(now).as_secs_f64().ceil();
-            let failure = tries.failure.as_ref().map(|f| format!(" ({f})")).unwrap_or_default();
-            let message = format!("{} again in {seconds} s{failure}", attempt.rung.name());
+            // No countdown: a sentence that changes every second would be written every second.
+            let name = attempt.rung.name();
+            let message = match &tries.failure {
+                Some(why) => format!("{name} is tried again; {}: {why}", times(count)),
+                None => format!("{name} is tried again if nothing changes"),
+            };
             return Offer::Wait(retry_reason(tries.failure.is_some()), message);
         }
     }

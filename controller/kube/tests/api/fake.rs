@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
-    sync::broadcast,
+    sync::watch,
     task::JoinHandle,
     time::timeout,
 };
@@ -59,6 +60,8 @@ struct State {
     collections: BTreeMap<String, Vec<Value>>,
     replies: BTreeMap<(String, String), Reply>,
     asked: Vec<Asked>,
+    /// What watches are told: of which collection, from which version on, and what.
+    log: Vec<(String, u64, Value)>,
     version: u64,
     silent: bool,
 }
@@ -67,7 +70,8 @@ struct State {
 pub(crate) struct FakeApi {
     pub url: String,
     state: Arc<Mutex<State>>,
-    events: broadcast::Sender<(String, Value)>,
+    /// Rung when there is more to tell, or nothing any more.
+    bell: watch::Sender<()>,
     task: JoinHandle<()>,
     folder: tempfile::TempDir,
 }
@@ -88,10 +92,10 @@ impl FakeApi {
             state.collections.insert(path.into(), Vec::new());
         }
         let state = Arc::new(Mutex::new(state));
-        let events = broadcast::Sender::new(64);
-        let task = tokio::spawn(accept(listener, Arc::clone(&state), events.clone()));
+        let bell = watch::Sender::new(());
+        let task = tokio::spawn(accept(listener, Arc::clone(&state), bell.subscribe()));
         let folder = tempfile::tempdir().unwrap();
-        let api = Self { url, state, events, task, folder };
+        let api = Self { url, state, bell, task, folder };
         std::fs::write(api.kubeconfig(), kubeconfig(&api.url)).unwrap();
         api
     }
@@ -132,10 +136,8 @@ impl FakeApi {
     /// From now on connections are taken, and nothing is ever said on them.
     pub(crate) fn silence(&self, silent: bool) {
         self.state().silent = silent;
-        if silent {
-            // Ends the watches too.
-            let _ = self.events.send((String::new(), Value::Null));
-        }
+        // Ends the watches too.
+        self.bell.send_replace(());
     }
 
     /// Puts an object into a collection, and tells the watches.
@@ -151,13 +153,20 @@ impl FakeApi {
         let kind = if objects.iter().any(is_it) { "MODIFIED" } else { "ADDED" };
         objects.retain(|other| !is_it(other));
         objects.push(object.clone());
+        let version = state.version;
+        state.log.push((path.into(), version, json!({"type": kind, "object": object})));
         drop(state);
-        let _ = self.events.send((path.into(), json!({"type": kind, "object": object})));
+        self.bell.send_replace(());
     }
 
     /// Tells the watches of a collection anything.
     pub(crate) fn tell(&self, path: &str, event: Value) {
-        let _ = self.events.send((path.into(), event));
+        let mut state = self.state();
+        state.version += 1;
+        let version = state.version;
+        state.log.push((path.into(), version, event));
+        drop(state);
+        self.bell.send_replace(());
     }
 
     /// The requests of this method whose path begins so; watches have the method `WATCH`.
@@ -205,35 +214,26 @@ pub(crate) async fn facts_until(
     found.unwrap_or_else(|_| panic!("never as wanted; the last facts: {last:?}"))
 }
 
-async fn accept(
-    listener: TcpListener,
-    state: Arc<Mutex<State>>,
-    events: broadcast::Sender<(String, Value)>,
-) {
+async fn accept(listener: TcpListener, state: Arc<Mutex<State>>, bell: watch::Receiver<()>) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        connections.spawn(serve(stream, Arc::clone(&state), events.clone()));
+        connections.spawn(serve(stream, Arc::clone(&state), bell.clone()));
     }
 }
 
 /// Serves one connection until it ends.
-async fn serve(
-    stream: TcpStream,
-    state: Arc<Mutex<State>>,
-    events: broadcast::Sender<(String, Value)>,
-) {
+async fn serve(stream: TcpStream, state: Arc<Mutex<State>>, bell: watch::Receiver<()>) {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     while let Some(asked) = request(&mut read).await {
-        let heard = events.subscribe();
         let reply = {
             let mut state = state.lock().unwrap();
             state.asked.push(asked.clone());
             if state.silent { Some(Reply::Silent) } else { reply(&state, &asked) }
         };
         match reply {
-            None => return watch(&asked.path, heard, write).await,
+            None => return follow(&asked, &state, bell, write).await,
             Some(Reply::Json(code, body)) => respond(&mut write, code, &body.to_string()).await,
             Some(Reply::Text(code, body)) => respond(&mut write, code, body).await,
             Some(Reply::Cut) => {
@@ -312,25 +312,32 @@ async fn respond(write: &mut OwnedWriteHalf, code: u16, body: &str) {
 }
 
 /// Tells the events of a collection until the server falls silent.
-async fn watch(
-    path: &str,
-    mut events: broadcast::Receiver<(String, Value)>,
+async fn follow(
+    asked: &Asked,
+    state: &Mutex<State>,
+    mut bell: watch::Receiver<()>,
     mut write: OwnedWriteHalf,
 ) {
-    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    if write.write_all(head.as_bytes()).await.is_err() {
-        return;
-    }
-    while let Ok((of, event)) = events.recv().await {
-        if event.is_null() {
-            return;
-        }
-        if of == path {
-            let line = format!("{event}\n");
-            let chunk = format!("{:x}\r\n{line}\r\n", line.len());
-            if write.write_all(chunk.as_bytes()).await.is_err() {
+    let version = asked.query.split('&').find_map(|pair| pair.strip_prefix("resourceVersion="));
+    let mut version: u64 = version.and_then(|text| text.parse().ok()).unwrap_or_default();
+    let mut text = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
+    loop {
+        bell.borrow_and_update();
+        {
+            let state = state.lock().unwrap();
+            if state.silent {
                 return;
             }
+            let new = state.log.iter().filter(|(of, at, _)| *of == asked.path && *at > version);
+            for (_, _, event) in new {
+                let line = format!("{event}\n");
+                write!(text, "{:x}\r\n{line}\r\n", line.len()).unwrap();
+            }
+            version = state.version;
         }
+        if write.write_all(text.as_bytes()).await.is_err() || bell.changed().await.is_err() {
+            return;
+        }
+        text.clear();
     }
 }
