@@ -192,3 +192,20 @@ fn a_large_policy_is_checked_whole() {
     let problems = parse_policy(&ring, "large").unwrap_err();
     assert_eq!(problems.as_slice().len(), 1, "{problems}");
 }
+
+#[test]
+fn a_flood_of_problems_is_cut() {
+    let fields: Vec<_> = (0..2_000).map(|number| format!("k{number}: 1")).collect();
+    let text = format!("kind: PowerPolicy\n{}\n", fields.join("\n"));
+    let problems = parse_document(&text, "flood").unwrap_err();
+    assert_eq!(problems.as_slice().len(), 100);
+}
+
+#[test]
+fn a_problem_is_data_too() {
+    let problems = parse_policy("kind: PowerPolicy\nstatus: {}\n", "x.yaml").unwrap_err();
+    let json = serde_json::to_value(problems.into_vec()).unwrap();
+    let status =
+        json.as_array().unwrap().iter().find(|problem| problem["path"] == "status").unwrap();
+    assert_eq!((&status["rule"], &status["line"]), (&"status-in-document".into(), &2.into()));
+}

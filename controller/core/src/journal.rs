@@ -257,9 +257,10 @@ impl Journal {
         self.tries.get(unit)?.get(&rung)
     }
 
-    /// The step of ours that is in flight on `unit`, unless its deadline is over.
-    pub fn flight(&self, unit: &str, now: Tick) -> Option<&InFlight> {
-        self.in_flight.values().find(|f| f.step.unit == unit && !f.is_over(now))
+    /// The units on which a step of ours is in flight whose deadline is not over.
+    pub fn units_in_flight(&self, now: Tick) -> impl Iterator<Item = &str> {
+        let open = self.in_flight.values().filter(move |flight| !flight.is_over(now));
+        open.map(|flight| flight.step.unit.as_str())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The form of a document: which fields there are, of which types, and which values they may have.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::document::Located;
 use super::formats::check_text;
@@ -10,6 +11,10 @@ use super::problem::{Problem, Rule};
 use super::suggest::{nearest, one_of};
 use crate::shape::{Bounds, Choice, Kind, Object, Shape, Text, Variant};
 use crate::value::{GoDuration, Name};
+
+/// More problems of one document are not told: nobody reads them, and finding the place of each
+/// takes time.
+const TOLD: usize = 100;
 
 /// Everything in `located` that does not fit `shape`.
 pub(super) fn check(located: &Located, shape: &Shape) -> Vec<Problem> {
@@ -31,7 +36,21 @@ impl Checker<'_> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.problems.push(self.located.problem(rule, path, message, help));
+        let range = self.located.root.pointer(path);
+        self.add_here(rule, path, &range, message, help);
+    }
+
+    fn add_here(
+        &mut self,
+        rule: Rule,
+        path: &Path,
+        range: &Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        if self.problems.len() < TOLD {
+            self.problems.push(self.located.problem_at(rule, path, range, message, help));
+        }
     }
 
     fn value(&mut self, node: &Node, shape: &Shape, path: &Path) {
@@ -142,8 +161,7 @@ impl Checker<'_> {
             )
         };
         let path = path.key(key);
-        let problem = self.located.problem_at(rule, &path, &entry.key_range, message, help);
-        self.problems.push(problem);
+        self.add_here(rule, &path, &entry.key_range, message, help);
     }
 
     fn union(&mut self, entries: &[Entry], tag: &str, variants: &[Variant], path: &Path) {
@@ -176,14 +194,8 @@ impl Checker<'_> {
         for entry in entries {
             let path = path.key(&entry.key);
             if let (true, Err(error)) = (named, entry.key.parse::<Name>()) {
-                let problem = self.located.problem_at(
-                    Rule::BadValue,
-                    &path,
-                    &entry.key_range,
-                    error.message,
-                    error.help,
-                );
-                self.problems.push(problem);
+                let range = &entry.key_range;
+                self.add_here(Rule::BadValue, &path, range, error.message, error.help);
             }
             self.value(&entry.value, values, &path);
         }

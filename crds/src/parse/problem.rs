@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// Declares [`Rule`] with the name and the meaning of every rule.
 macro_rules! rules {
     ($($(#[$doc:meta])+ $rule:ident = $name:literal,)+) => {
@@ -105,6 +107,12 @@ rules! {
     NoUnsealKey = "no-unseal-key",
 }
 
+impl Serialize for Rule {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -112,7 +120,7 @@ impl fmt::Display for Rule {
 }
 
 /// One thing that is wrong with a document, and where.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
     /// File of the document, as it was given.
     pub file: String,

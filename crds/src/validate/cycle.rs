@@ -11,22 +11,21 @@ use crate::parse::Rule;
 use crate::policy::{Host, NetworkPath, PowerPolicySpec, Role};
 use crate::value::{HostSelector, UnitKind, UnitRef};
 
-/// More rings than this are not told: they are mostly the same one.
-const TOLD: usize = 5;
-
 pub(super) fn check(spec: &PowerPolicySpec, findings: &mut Findings<'_>) {
     let graph = Graph::of(spec);
     let rings = graph.in_rings();
     let neighbours = graph.neighbours(&rings);
     let mut told = BTreeSet::new();
     for edge in graph.edges.iter().filter(|edge| !edge.path.is_empty()) {
-        if told.len() >= TOLD || !rings.contains(&edge.from) || !rings.contains(&edge.to) {
+        if !rings.contains(&edge.from) || !rings.contains(&edge.to) {
             continue;
         }
         let Some(way_back) = shortest(&neighbours, edge.to, edge.from) else { continue };
-        if !told.insert(way_back.iter().copied().collect::<BTreeSet<_>>()) {
+        // A ring that shares a unit with one that was told is mostly the same mistake.
+        if way_back.iter().any(|unit| told.contains(unit)) {
             continue;
         }
+        told.extend(way_back.iter().copied());
         let members: Vec<_> = std::iter::once(edge.from)
             .chain(way_back)
             .filter_map(|unit| graph.names.get(unit).map(String::as_str))

@@ -26,7 +26,8 @@ impl Leftovers {
             found.extend(names);
         }
         found.extend(processes());
-        for folder in [RUN_ROOT, DISK_ROOT, "/run/systemd/nspawn/propagate"] {
+        let nspawn = ["/run/systemd/nspawn/propagate", "/run/systemd/nspawn/locks"];
+        for folder in [RUN_ROOT, DISK_ROOT].into_iter().chain(nspawn) {
             found.extend(entries("folder", Path::new(folder)));
         }
         Self(found)
@@ -40,7 +41,6 @@ impl Leftovers {
             format!("{}/", paths.disks().display()),
             format!("/{CGROUP}/{name}/"),
             format!("/{} ", paths.netns_name()),
-            format!("/{name}-h"),
         ];
         let belongs = |line: &String| {
             let line = format!("{line} ");

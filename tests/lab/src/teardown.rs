@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -33,15 +32,6 @@ pub(crate) fn sweep(paths: &Paths) -> Result<()> {
     for folder in [paths.disks(), paths.run()] {
         gone(fs::remove_dir_all(&folder))
             .with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    // nspawn keeps a folder per machine, and does not clear it when it is killed.
-    for kind in ["propagate", "unix-export"] {
-        let folder = Path::new("/run/systemd/nspawn").join(kind);
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(&format!("{}-h", paths.name)) {
-                gone(fs::remove_dir_all(entry.path()))?;
-            }
-        }
     }
     open_the_way_out_if_last()?;
     // The folders that all labs share go with the last of them.

@@ -17,12 +17,10 @@ pub(super) fn api(view: &View<'_>) -> State {
 }
 
 pub(super) fn node(view: &View<'_>, host: usize, wanted: Wanted, emergency: bool) -> State {
-    let cluster = match view.cluster() {
-        Ok(cluster) => cluster,
-        Err(why) => return State::Unknown(why),
-    };
-    let name = view.plant.hosts.get(host).map(|host| host.name.as_str());
-    let Some(node) = name.and_then(|name| cluster.nodes.get(name)) else {
+    if let Err(why) = view.cluster() {
+        return State::Unknown(why);
+    }
+    let Some(node) = view.node(host) else {
         // A node that is not there carries nothing of ours and no pod.
         return if wanted == Wanted::Down { State::Down } else { State::Up };
     };

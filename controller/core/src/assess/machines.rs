@@ -119,12 +119,9 @@ fn left_behind(facts: &HostFacts) -> State {
 }
 
 fn node_readiness(view: &View<'_>, host: usize) -> State {
-    let Some(name) = view.plant.hosts.get(host).map(|host| &host.name) else {
-        return State::Unknown(Unseen::NotYet);
-    };
     match view.cluster() {
         Err(_) => State::Part("active, the API does not tell of its Node"),
-        Ok(cluster) => match cluster.nodes.get(name) {
+        Ok(_) => match view.node(host) {
             None => State::Part("active, its Node is not registered"),
             Some(node) if !node.lease_fresh => {
                 State::Part("active, its Node's lease is not renewed")

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     journal::Journal,
-    observe::{ClusterFacts, HostFacts, ObservedState, Snapshot},
+    observe::{ClusterFacts, HostFacts, NodeFacts, ObservedState, Snapshot},
     plant::Plant,
     seen::{Seen, Unseen},
     table::Wanted,
@@ -64,6 +64,10 @@ pub struct View<'a> {
     pub snapshot: &'a Snapshot,
     /// The journal.
     pub journal: &'a Journal,
+    // Looked up by name once: these are asked for again and again.
+    facts: Vec<Option<&'a Seen<HostFacts>>>,
+    nodes: Vec<Option<&'a NodeFacts>>,
+    in_flight: BTreeSet<&'a str>,
     hosts: Vec<State>,
     absent: BTreeSet<usize>,
     api_lost: bool,
@@ -77,8 +81,19 @@ impl<'a> View<'a> {
                 || plant.startup.ignore_unavailable.contains(&host.name)
         });
         let absent = absent.map(|(at, _)| at).collect();
-        let mut view =
-            Self { plant, snapshot, journal, hosts: Vec::new(), absent, api_lost: false };
+        let cluster = snapshot.cluster.value();
+        let names = || plant.hosts.iter().map(|host| &host.name);
+        let mut view = Self {
+            plant,
+            snapshot,
+            journal,
+            facts: names().map(|name| snapshot.hosts.get(name)).collect(),
+            nodes: names().map(|name| cluster?.nodes.get(name)).collect(),
+            in_flight: journal.units_in_flight(snapshot.now).collect(),
+            hosts: Vec::new(),
+            absent,
+            api_lost: false,
+        };
         view.hosts = (0..plant.hosts.len()).map(|host| machines::host(&view, host)).collect();
         view.api_lost = machines::api_lost(&view);
         view
@@ -86,7 +101,17 @@ impl<'a> View<'a> {
 
     /// What a host said of itself.
     pub fn facts(&self, host: usize) -> Option<&'a Seen<HostFacts>> {
-        self.snapshot.hosts.get(&self.plant.hosts.get(host)?.name)
+        self.facts.get(host).copied().flatten()
+    }
+
+    /// The Node of a host, if the API told of it.
+    pub fn node(&self, host: usize) -> Option<&'a NodeFacts> {
+        self.nodes.get(host).copied().flatten()
+    }
+
+    /// Whether a step of ours is in flight on a unit.
+    pub fn is_in_flight(&self, unit: &str) -> bool {
+        self.in_flight.contains(unit)
     }
 
     /// The state of a host.

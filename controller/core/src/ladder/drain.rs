@@ -87,12 +87,9 @@ fn end(walk: &Walk<'_>, unit: &Unit, left: &[&PodFacts]) -> Found {
         return Err((Reason::Progressing, message));
     }
     Ok(match rung {
-        Rung::Evict => Try {
-            rung,
-            action: Action::Evict { pods },
-            deadline: API_CALL * 2,
-            gap: EVICT_GAP,
-        },
+        Rung::Evict => {
+            Try { rung, action: Action::Evict { pods }, deadline: API_CALL * 2, gap: EVICT_GAP }
+        }
         _ => Try {
             rung,
             action: Action::DeletePods {

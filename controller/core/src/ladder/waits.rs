@@ -44,7 +44,7 @@ impl Barrier {
 }
 
 fn is_cordoned(walk: &Walk<'_>, unit: &Unit) -> bool {
-    let node = walk.view.cluster().ok().and_then(|cluster| cluster.nodes.get(unit.short_name()));
+    let node = unit.host.and_then(|host| walk.view.node(host));
     node.is_none_or(|node| node.unschedulable)
 }
 

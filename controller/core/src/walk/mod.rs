@@ -110,7 +110,7 @@ impl<'a> Walk<'a> {
         if unit.kind == Kind::Layer && wanted == Wanted::Up && self.is_excused() {
             wanted = Wanted::Any;
         }
-        let in_flight = view.journal.flight(&unit.name, view.snapshot.now).is_some();
+        let in_flight = view.is_in_flight(&unit.name);
         let turn = view.journal.turns.get(&unit.name).filter(|turn| turn.wanted == wanted);
         let turn = turn.map(|turn| turn.since);
         let overdue = turn.is_some_and(|turn| {

@@ -378,9 +378,13 @@ impl World {
                     machine.mark = None;
                 }
             }
-            Action::Evict { node, .. } | Action::DeletePods { node, .. } => {
-                if let Some(machine) = self.machines.get_mut(node) {
-                    machine.pods_end.get_or_insert(seconds + POD);
+            Action::Evict { pods } | Action::DeletePods { pods, .. } => {
+                for (name, machine) in &mut self.machines {
+                    let app = format!("app-{name}");
+                    let here = |pod: &str| pod == app || (pod == "csi" && machine.carrier_pod);
+                    if pods.iter().any(|pod| here(&pod.name)) {
+                        machine.pods_end.get_or_insert(seconds + POD);
+                    }
                 }
             }
             Action::TakeSnapshot { host } => {

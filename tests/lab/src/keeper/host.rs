@@ -37,6 +37,9 @@ set -e
 echo $$ >"$0"
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4"
 shift 4
+# Locks and folders that nspawn makes per machine, and leaves behind when it is killed.
+mkdir -p /run/systemd/nspawn
+mount -t tmpfs tmpfs /run/systemd/nspawn
 # The host shall see the unified hierarchy alone, whatever this machine mounts beside it.
 if ! [ -e /sys/fs/cgroup/cgroup.controllers ]; then
   umount -R /sys/fs/cgroup

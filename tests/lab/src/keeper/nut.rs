@@ -109,6 +109,7 @@ impl Nut {
         }
     }
 
+    /// Starts the server, anew if it runs; each supply whose driver runs has a status then.
     pub(crate) fn start_upsd(&mut self) -> Result<()> {
         self.stop_upsd();
         self.upsd = Some(self.daemon(UPSD, &[], "upsd.log")?);

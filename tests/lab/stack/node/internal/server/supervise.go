@@ -18,8 +18,9 @@ import (
 	"lab/stack/node/internal/layout"
 )
 
-// stopTimeout bounds how long one component may take to stop before it is killed.
-const stopTimeout = 10 * time.Second
+// stopTimeout bounds how long one component may take to stop before it is killed. An API server with
+// open watches takes more than ten seconds; it has no state to lose.
+const stopTimeout = 3 * time.Second
 
 // child is a running component.
 type child struct {
