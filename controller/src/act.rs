@@ -26,10 +26,10 @@ const SIDE_BY_SIDE: usize = 8;
 
 /// Does one step, within its deadline.
 pub async fn perform(ports: &Ports, run: &Run, step: &PlannedStep) -> Outcome {
-    let late = || Outcome::Unknown {
-        message: format!("no answer within {} s", step.deadline.as_secs()),
-    };
+    let late =
+        || Outcome::Unknown { message: format!("no answer within {} s", step.deadline.as_secs()) };
     tokio::select! {
+        biased;
         outcome = call(ports, run, &step.action, step.deadline) => outcome,
         () = ports.clock.sleep(step.deadline) => late(),
     }

@@ -52,9 +52,7 @@ impl Board {
         Self {
             pokes: hosts.iter().map(|host| (host.clone(), Arc::new(Notify::new()))).collect(),
             parts: Mutex::new(Parts {
-                supplies: supplies
-                    .map(|name| (name, Seen::unknown(Unseen::NotYet, now)))
-                    .collect(),
+                supplies: supplies.map(|name| (name, Seen::unknown(Unseen::NotYet, now))).collect(),
                 hosts: hosts
                     .into_iter()
                     .map(|name| (name, Seen::unknown(Unseen::NotYet, now)))
@@ -167,12 +165,7 @@ impl Board {
     }
 }
 
-fn put<T>(
-    map: &mut BTreeMap<String, Seen<T>>,
-    name: &str,
-    now: Tick,
-    look: Result<T, Unseen>,
-) {
+fn put<T>(map: &mut BTreeMap<String, Seen<T>>, name: &str, now: Tick, look: Result<T, Unseen>) {
     if let Some(before) = map.get_mut(name) {
         *before = seen(before, now, look);
     }

@@ -25,8 +25,6 @@ use crate::{
 
 /// Decisions are at least this far apart, however fast events come.
 const SHORTEST: Duration = Duration::from_millis(100);
-/// How often the folder of requests is looked at.
-const REQUEST_POLL: Duration = Duration::from_millis(500);
 
 /// Whether the loop acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +92,7 @@ impl<'a> Loop<'a> {
             .filter_map(|supply| plant.supplies.get(*supply))
             .map(|supply| supply.name.clone())
             .collect();
-        let run =
-            Run { id: format!("{:x}", parts.ports.clock.wall_unix_seconds()), own_supplies };
+        let run = Run { id: format!("{:x}", parts.ports.clock.wall_unix_seconds()), own_supplies };
         Self {
             ports: parts.ports,
             mode: parts.mode,
@@ -121,12 +118,20 @@ impl<'a> Loop<'a> {
         let mut rest = Duration::ZERO;
         loop {
             let clock = Arc::clone(&self.ports.clock);
-            let slept = Self::rest(&*clock, &self.board, rest);
+            let pause = rest.min(SHORTEST);
+            // In this order, not by chance: one seed is one run.
             tokio::select! {
+                biased;
+                () = cancel.cancelled() => return self.stop().await,
+                () = clock.sleep(pause) => {}
+            }
+            tokio::select! {
+                biased;
                 () = cancel.cancelled() => return self.stop().await,
                 Some(back) = self.returns.1.recv() => self.land(back),
                 _ = policies.changed() => {}
-                () = slept => {}
+                () = self.board.changed() => {}
+                () = clock.sleep(rest.saturating_sub(pause)) => {}
             }
             while let Ok(back) = self.returns.1.try_recv() {
                 self.land(back);
@@ -137,26 +142,6 @@ impl<'a> Loop<'a> {
             }
             self.plant = Arc::clone(&in_force.plant);
             rest = self.turn(&in_force);
-        }
-    }
-
-    /// Waits for something new, but no longer than `rest` and no shorter than [`SHORTEST`].
-    async fn rest(clock: &dyn ananke_ports::Clock, board: &Board, rest: Duration) {
-        if rest.is_zero() {
-            return;
-        }
-        clock.sleep(SHORTEST).await;
-        let wake = async {
-            let mut left = rest.saturating_sub(SHORTEST);
-            while !left.is_zero() {
-                let nap = left.min(REQUEST_POLL);
-                clock.sleep(nap).await;
-                left = left.saturating_sub(nap);
-            }
-        };
-        tokio::select! {
-            () = board.changed() => {}
-            () = wake => {}
         }
     }
 
@@ -193,7 +178,8 @@ impl<'a> Loop<'a> {
 
     fn take_requests(&mut self, unix_seconds: i64) {
         let hosts: Vec<String> = self.plant.hosts.iter().map(|host| host.name.clone()).collect();
-        let scene = Scene { supplies: &self.recorder.journal().supplies, hosts: &hosts, unix_seconds };
+        let scene =
+            Scene { supplies: &self.recorder.journal().supplies, hosts: &hosts, unix_seconds };
         if let Err(error) = self.standing.take_all(self.ports.store.as_ref(), &scene) {
             tracing::error!("requests: {error}");
         }
@@ -256,7 +242,8 @@ impl<'a> Loop<'a> {
         let failed = kept.is_err();
         self.disk_said(kept);
         if failed && up {
-            let outcome = Outcome::Refused { message: "not begun: it could not be journalled".into() };
+            let outcome =
+                Outcome::Refused { message: "not begun: it could not be journalled".into() };
             return self.land(Return { id, step, outcome });
         }
         tracing::info!("{}: {} (try {})", step.unit, step.rung.name(), step.attempt);

@@ -2,7 +2,12 @@
 //!
 //! `cargo bench -p ananke-core`. The bounds: 200 hosts in 1 ms, 5,000 hosts in 20 ms.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench is run by hand and prints")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a bench is run by hand and prints"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -58,7 +63,8 @@ fn descent(plant: &Plant) -> Still {
     still
 }
 
-fn median(runs: usize, mut run: impl FnMut()) -> Duration {
+/// The median, and the fastest: the one to believe on a machine that others use too.
+fn measure(runs: usize, mut run: impl FnMut()) -> (Duration, Duration) {
     let mut times: Vec<Duration> = (0..runs)
         .map(|_| {
             let began = Instant::now();
@@ -67,7 +73,7 @@ fn median(runs: usize, mut run: impl FnMut()) -> Duration {
         })
         .collect();
     times.sort_unstable();
-    times.get(runs / 2).copied().unwrap_or_default()
+    (times[runs / 2], times[0])
 }
 
 fn main() {
@@ -87,14 +93,15 @@ fn main() {
                 _ => worlds::off(&plant),
             };
             let decision = decide(&plant, &still.journal, &still.snapshot);
-            let time = median(runs, || {
+            let (median, fastest) = measure(runs, || {
                 black_box(decide(&plant, &still.journal, black_box(&still.snapshot)));
             });
             println!(
-                "{hosts:<8}{world:<10}{:>8}{:>8}{:>9.3} ms{:>8}",
+                "{hosts:<8}{world:<10}{:>8}{:>8}{:>9.3} ms{:>9.3} ms{:>8}",
                 plant.graph.units().len(),
                 plant.graph.edge_count(),
-                time.as_secs_f64() * 1e3,
+                median.as_secs_f64() * 1e3,
+                fastest.as_secs_f64() * 1e3,
                 decision.steps.len()
             );
         }

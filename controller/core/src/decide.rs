@@ -430,57 +430,52 @@ impl Turns {
 }
 
 fn reports(walk: &Walk<'_>, draft: &Draft<'_, '_>) -> Vec<UnitReport> {
-    let why: BTreeMap<&str, &str> =
-        draft.waiting.iter().map(|w| (w.unit.as_str(), w.message.as_str())).collect();
-    let reasons: BTreeMap<&str, Reason> =
-        draft.waiting.iter().map(|w| (w.unit.as_str(), w.reason)).collect();
-    let stepping: BTreeMap<&str, &PlannedStep> =
-        draft.steps.iter().map(|step| (step.unit.as_str(), step)).collect();
-    walk.iter()
-        .map(|(_, unit, row)| UnitReport {
+    // Both lists stand in the order of the units, each of which is in one of them at most once.
+    let mut waiting = draft.waiting.iter().peekable();
+    let mut steps = draft.steps.iter().peekable();
+    let mut report = |unit: &Unit, row: &Row| {
+        let waits = waiting.next_if(|waiting| waiting.unit == unit.name);
+        let step = steps.next_if(|step| step.unit == unit.name);
+        let (reason, message) = told(walk, unit, row, waits, step);
+        UnitReport {
             name: unit.name.clone(),
             state: row.state.as_str().into(),
             wanted: row.wanted,
             arrived: row.has_arrived(),
-            reason: reason(walk, unit, &reasons),
-            message: message(walk, unit, row, &why, &stepping),
-        })
-        .collect()
+            reason,
+            message,
+        }
+    };
+    walk.iter().map(|(_, unit, row)| report(unit, row)).collect()
 }
 
-fn reason(walk: &Walk<'_>, unit: &Unit, reasons: &BTreeMap<&str, Reason>) -> Option<Reason> {
-    match unit.supply.and_then(|supply| walk.gates.get(supply)) {
-        Some(Gate::Open) => None,
-        Some(gate) => Some(Reason::of_gate(gate)),
-        None => reasons.get(unit.name.as_str()).copied(),
-    }
-}
-
-fn message(
+/// What a unit's row in the table says.
+fn told(
     walk: &Walk<'_>,
     unit: &Unit,
     row: &Row,
-    why: &BTreeMap<&str, &str>,
-    stepping: &BTreeMap<&str, &PlannedStep>,
-) -> String {
-    if let Some(gate) = unit.supply.and_then(|supply| walk.gates.get(supply)) {
-        return if gate.is_open() { String::new() } else { gate.text(unit.short_name()) };
+    waits: Option<&Waiting>,
+    step: Option<&PlannedStep>,
+) -> (Option<Reason>, String) {
+    use crate::assess::State;
+    match unit.supply.and_then(|supply| walk.gates.get(supply)) {
+        Some(Gate::Open) => return (None, String::new()),
+        Some(gate) => return (Some(Reason::of_gate(gate)), gate.text(unit.short_name())),
+        None => {}
     }
-    if let Some(step) = stepping.get(unit.name.as_str()) {
-        return format!("{} (try {})", step.rung.name(), step.attempt);
+    if let Some(step) = step {
+        return (None, format!("{} (try {})", step.rung.name(), step.attempt));
     }
-    if let Some(why) = why.get(unit.name.as_str()) {
-        return (*why).to_owned();
+    if let Some(waits) = waits {
+        return (Some(waits.reason), waits.message.clone());
     }
-    if row.left {
-        return "left: the battery does not allow to wait for it".into();
-    }
-    if row.moot && row.state != crate::assess::State::Down {
-        return "moot: the API is gone, nobody could".into();
-    }
-    match row.state {
-        crate::assess::State::Part(what) => what.into(),
-        crate::assess::State::Unknown(why) if row.wanted != Wanted::Any => why.text().into(),
-        _ => String::new(),
-    }
+    let message = match row.state {
+        _ if row.left => "left: the battery does not allow to wait for it",
+        State::Down => "",
+        _ if row.moot => "moot: the API is gone, nobody could",
+        State::Part(what) => what,
+        State::Unknown(why) if row.wanted != Wanted::Any => why.text(),
+        _ => "",
+    };
+    (None, message.into())
 }

@@ -1,5 +1,13 @@
 //! The loop closed over a perfect world: every story must end, in the right order.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
 mod support;
 
 use ananke_crds::policy::Target;
@@ -151,7 +159,7 @@ fn an_outage_to_the_end_and_the_return_of_mains() {
 fn whatever_second_the_mains_return_the_cluster_ends_running() {
     for name in ["small", "two-ups"] {
         let mut longest = 0;
-        for after in (1..1_300).step_by(if name == "small" { 17 } else { 131 }) {
+        for after in (1..1_300).step_by(if name == "small" { 41 } else { 211 }) {
             let mut world = world(name);
             let supplies: Vec<String> =
                 world.plant.supplies.iter().map(|s| s.name.clone()).collect();
@@ -196,7 +204,7 @@ fn a_partial_outage_leaves_the_rest_running() {
 #[test]
 fn a_turn_at_every_second_of_the_way_down() {
     for target in [Target::Running, Target::ClusterOnlyDown] {
-        for after in (1..400).step_by(11) {
+        for after in (1..400).step_by(23) {
             let mut world = world("small");
             declare(&mut world, Target::Poweroff);
             for _ in 0..after {
@@ -221,7 +229,7 @@ fn a_turn_at_every_second_of_the_way_down() {
 
 #[test]
 fn the_daemon_may_die_at_every_second() {
-    for after in (1..300).step_by(13) {
+    for after in (1..300).step_by(29) {
         let mut world = world("small");
         declare(&mut world, Target::Poweroff);
         for _ in 0..after {

@@ -2,6 +2,14 @@
 //! of every case was written from the design, not from a run. The form is told in
 //! `golden/README.md`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
 mod support;
 
 use std::{

@@ -22,5 +22,5 @@ mod wake;
 pub use clock::BootClock;
 pub use machine::LocalMachine;
 pub use ssh::{SshHosts, SshSetupError};
-pub use store::{FileStore, LockError, StateLock};
+pub use store::{FileStore, LockError, StateLock, lock_holder};
 pub use wake::HostWaker;

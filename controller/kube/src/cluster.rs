@@ -107,6 +107,9 @@ impl Cluster for KubeCluster {
     }
 
     async fn evict(&self, pod: &PodRef, deadline: Duration) -> Result<(), ClusterError> {
+        if self.facts.has_ended(pod) {
+            return Ok(());
+        }
         drain::evict(&self.fleet, pod, until(deadline)).await
     }
 

@@ -16,8 +16,9 @@ use crate::{
     fleet::Fleet,
 };
 
-/// What the API says of a pod whose UID is another.
-const OTHER_UID: &str = "UID in precondition";
+/// What the API says of a pod whose UID is another: the first when it evicts, the second when it
+/// deletes.
+const OTHER_UID: [&str; 2] = ["UID in precondition", "UID in the precondition"];
 
 /// Evicts a pod; a `PodDisruptionBudget` may say no.
 pub(crate) async fn evict(fleet: &Fleet, pod: &PodRef, until: Instant) -> Result<(), ClusterError> {
@@ -68,7 +69,11 @@ async fn end(
 ) -> Result<(), ClusterError> {
     match call::send_if_there::<IgnoredAny>(fleet, call, request, until).await {
         Ok(_) => Ok(()),
-        Err(ClusterError::Conflict { message }) if message.contains(OTHER_UID) => Ok(()),
+        Err(ClusterError::Conflict { message })
+            if OTHER_UID.iter().any(|words| message.contains(words)) =>
+        {
+            Ok(())
+        }
         Err(error) => Err(error),
     }
 }

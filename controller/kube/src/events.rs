@@ -45,7 +45,7 @@ fn event(note: &EventNote, uid: Option<&str>, identity: &str, now: Timestamp) ->
     json!({
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"generateName": format!("{}.", note.policy), "namespace": NAMESPACE},
+        "metadata": {"generateName": format!("{}-", note.policy), "namespace": NAMESPACE},
         "type": kind,
         "reason": note.reason,
         "action": note.action,
@@ -82,6 +82,7 @@ mod tests {
         };
         let event = event(&note, Some("u-1"), "titan-db", Timestamp::UNIX_EPOCH);
         assert_eq!(event["note"].as_str().unwrap().len(), NOTE_BYTES);
+        assert_eq!(event["metadata"]["generateName"], "atlas-");
         assert_eq!(event["type"], "Warning");
         assert_eq!(event["regarding"]["name"], "atlas");
         assert_eq!(event["regarding"]["uid"], "u-1");

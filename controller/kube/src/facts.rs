@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ananke_core::observe::{ClusterFacts, GitopsFacts, GitopsKind, NodeFacts, SourceFacts};
+use ananke_core::{
+    observe::{ClusterFacts, GitopsFacts, GitopsKind, NodeFacts, SourceFacts},
+    step::PodRef,
+};
 use ananke_ports::ClusterError;
 use kube::core::Selector;
 use tokio::{task::JoinSet, time::Instant};
@@ -147,6 +150,14 @@ impl Facts {
             }
         });
         Ok(facts)
+    }
+
+    /// Whether the watch has seen this pod end. Asked to evict one whose successor has its name,
+    /// the API is busy with itself for 10 s.
+    pub(crate) fn has_ended(&self, pod: &PodRef) -> bool {
+        let key = Key::new(&pod.namespace, &pod.name);
+        let is_it = |entry: &Entry<PodKept>| entry.kept.facts.uid == pod.uid;
+        self.pods.is_live() && !self.pods.read(|pods| pods.get(&key).is_some_and(is_it))
     }
 
     fn look_at_nodes(&self, now: Instant) -> BTreeMap<String, NodeFacts> {

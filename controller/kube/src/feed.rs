@@ -88,6 +88,7 @@ impl<W: Wire> Feed<W> {
                     return;
                 }
                 pause = PAUSE;
+                self.lose(&shared, Loss::Listing);
                 continue;
             };
             tokio::select! {

@@ -62,6 +62,14 @@ struct Memory {
     ours: VecDeque<String>,
 }
 
+impl Memory {
+    /// The mirror may not be as we left it. Which generation of its spec was ours stays true.
+    fn forget(&mut self, epoch: u64, name: &str) {
+        let generation = self.generation.filter(|_| self.name == name);
+        *self = Self { epoch, name: name.to_owned(), generation, ..Self::default() };
+    }
+}
+
 /// The mirror of one document.
 pub(crate) struct Mirror {
     watched: Arc<Store<String>>,
@@ -98,7 +106,7 @@ impl Mirror {
         fleet.server(until).await?;
         let epoch = fleet.epoch();
         if memory.epoch != epoch || memory.name != publication.name || self.is_foreign(&memory) {
-            *memory = Memory { epoch, name: publication.name.clone(), ..Memory::default() };
+            memory.forget(epoch, &publication.name);
         }
         let spec = self.apply_spec(fleet, publication, &mut memory, until).await;
         if !matches!(spec, Ok(()) | Err(ClusterError::Conflict { .. })) {

@@ -8,26 +8,42 @@ use std::{
 };
 
 use ananke_crds::host_config::HostConfiguration;
+use ananke_hosts::lock_holder;
 
-use super::exit::{Exit, Failure};
+use super::{
+    exit::{Exit, Failure},
+    output::tell,
+};
 use crate::{
     publish::Published,
     state::{Answer, Line, REQUESTS, Request, STATUS},
 };
 
-/// What the daemon told last, and how long ago in seconds.
+/// What the daemon told last, how long ago, and who is there to tell more.
 pub(crate) struct Told {
     pub(crate) published: Published,
-    pub(crate) age_seconds: i64,
+    age_seconds: u64,
+    daemon: Option<String>,
 }
 
 /// A daemon writes its status at least every 30 s.
-const ALIVE_SECONDS: i64 = 60;
+const ALIVE_SECONDS: u64 = 60;
 
 impl Told {
-    /// Whether a daemon is likely to be alive behind it.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.age_seconds <= ALIVE_SECONDS
+    /// Why what was told is not the present state, and what to do; `None` while a daemon is at
+    /// work.
+    pub(crate) fn dead(&self) -> Option<String> {
+        let age = crate::publish::span(self.age_seconds);
+        match &self.daemon {
+            None => Some(format!(
+                "no daemon is running: this was told {age} ago\n  try: systemctl status ananke"
+            )),
+            Some(process) if self.age_seconds > ALIVE_SECONDS => Some(format!(
+                "the daemon ({process}) is stuck: this was told {age} ago\n  \
+                 try: systemctl restart ananke"
+            )),
+            Some(_) => None,
+        }
     }
 }
 
@@ -43,8 +59,21 @@ pub(crate) fn told(config: &HostConfiguration) -> Result<Told, Failure> {
         Failure::new(Exit::Failed, format!("{shown} is damaged: {error}"))
             .remedy("systemctl restart ananke")
     })?;
-    let age_seconds = now().saturating_sub(published.live.turned_unix_seconds).max(0);
-    Ok(Told { published, age_seconds })
+    let age = now().saturating_sub(published.live.turned_unix_seconds);
+    Ok(Told {
+        published,
+        age_seconds: u64::try_from(age).unwrap_or(0),
+        daemon: lock_holder(&config.state),
+    })
+}
+
+/// The same, for a command that shows no more than a part: a dead daemon is told beside it.
+pub(crate) fn told_or_warned(config: &HostConfiguration) -> Result<Told, Failure> {
+    let told = told(config)?;
+    if let Some(dead) = told.dead() {
+        tell!("{dead}");
+    }
+    Ok(told)
 }
 
 /// Seconds since 1970.
@@ -79,6 +108,10 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Asks the daemon, and prints its answer.
 pub(crate) fn ask(config: &HostConfiguration, request: &Request) -> Result<String, Failure> {
+    if lock_holder(&config.state).is_none() {
+        return Err(Failure::new(Exit::Unreachable, "no daemon is running, so nobody was asked")
+            .remedy("systemctl start ananke"));
+    }
     let folder = config.state.join(REQUESTS);
     let id = format!("{}-{}", now(), std::process::id());
     let path = folder.join(format!("{id}.json"));
@@ -90,10 +123,10 @@ pub(crate) fn ask(config: &HostConfiguration, request: &Request) -> Result<Strin
             // The daemon leaves the answer to whoever asked.
             let _ = fs::remove_file(&answer_path);
             let answer: Answer = serde_json::from_slice(&bytes)?;
-            return if answer.ok {
-                Ok(answer.message)
-            } else {
-                Err(Failure::new(Exit::Blocked, answer.message))
+            return match answer {
+                Answer { ok: true, message, .. } => Ok(message),
+                Answer { usage: true, message, .. } => Err(Failure::new(Exit::Usage, message)),
+                Answer { message, .. } => Err(Failure::new(Exit::Blocked, message)),
             };
         }
         thread::sleep(LOOK);

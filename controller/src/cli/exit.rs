@@ -28,7 +28,7 @@ impl From<Exit> for ExitCode {
 /// What went wrong, for a person.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) exit: Exit,
+    exit: Exit,
     message: String,
     remedy: Option<String>,
 }
@@ -44,16 +44,24 @@ impl Failure {
         self
     }
 
+    /// With another exit code.
+    pub(crate) fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// The failure in one line.
     pub(crate) fn line(&self) -> String {
         self.message.lines().next().unwrap_or_default().to_owned()
     }
 
-    pub(crate) fn print(&self) {
+    /// Prints it, and says how the command ends.
+    pub(crate) fn print(&self) -> Exit {
         anstream::eprintln!("error: {}", self.message.trim_end());
         if let Some(remedy) = &self.remedy {
             anstream::eprintln!("  try: {remedy}");
         }
+        self.exit
     }
 }
 

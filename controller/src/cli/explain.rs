@@ -9,7 +9,7 @@ use super::{
     args::{self, Args},
     client, config,
     exit::{Exit, Failure},
-    output::{Table, say},
+    output::{Table, say, width, wrapped},
 };
 use crate::publish::Published;
 
@@ -23,9 +23,8 @@ pub(crate) fn explain(args: &Args, explain: &args::Explain) -> Result<Exit, Fail
 }
 
 fn explain_document(field: &str) -> Result<Exit, Failure> {
-    let found = explain_field(field).map_err(|error| {
-        Failure::new(Exit::Usage, error.to_string()).remedy(error.help)
-    })?;
+    let found = explain_field(field)
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()).remedy(error.help))?;
     let mut kind = found.type_name.clone();
     if found.required {
         kind += ", required";
@@ -37,9 +36,10 @@ fn explain_document(field: &str) -> Result<Exit, Failure> {
     if let Some(example) = &found.example {
         say!("example: {example}");
     }
-    say!("\n{}", found.doc);
+    say!("");
+    paragraph(0, &found.doc);
     for value in &found.values {
-        say!("  {}: {}", value.name, value.doc);
+        paragraph(1, &format!("{}: {}", value.name, value.doc));
     }
     if !found.children.is_empty() {
         say!("");
@@ -53,15 +53,23 @@ fn explain_document(field: &str) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Words within the width of the line, indented by so many steps.
+fn paragraph(depth: usize, text: &str) {
+    let indent = "  ".repeat(depth);
+    for line in wrapped(text, width().saturating_sub(indent.len())) {
+        say!("{indent}{line}");
+    }
+}
+
 fn explain_units(args: &Args, unit: Option<&str>) -> Result<Exit, Failure> {
     let config = config::load(args)?;
-    let told = client::told(&config)?;
+    let told = client::told_or_warned(&config)?;
     let published = &told.published;
     let waiting = &published.live.waiting;
     let Some(unit) = unit else {
-        say!("{}", published.status.sentence.clone().unwrap_or_default());
+        paragraph(0, &published.status.sentence.clone().unwrap_or_default());
         for leaf in waiting.iter().filter(|waiting| waiting.on.is_empty()) {
-            say!("{}: {}", leaf.unit, leaf.message);
+            paragraph(1, &format!("{}: {}", leaf.unit, leaf.message));
         }
         return Ok(Exit::Done);
     };
@@ -79,12 +87,11 @@ fn walk(waiting: &[Waiting], unit: &str, depth: usize, seen: &mut BTreeSet<Strin
     if !seen.insert(unit.to_owned()) {
         return;
     }
-    let indent = "  ".repeat(depth);
     if here.on.is_empty() {
-        say!("{indent}{}: {}", here.unit, here.message);
+        paragraph(depth, &format!("{}: {}", here.unit, here.message));
         return;
     }
-    say!("{indent}{} waits on {}", here.unit, here.on.join(", "));
+    paragraph(depth, &format!("{} waits on {}", here.unit, here.on.join(", ")));
     for on in &here.on {
         walk(waiting, on, depth + 1, seen);
     }
@@ -94,7 +101,9 @@ fn nearest(published: &Published, unit: &str) -> Failure {
     let names: Vec<&str> = published.status.units.iter().map(|unit| unit.name.as_str()).collect();
     let alike: Vec<&str> = names
         .iter()
-        .filter(|name| name.contains(unit) || unit.contains(name.split('/').next_back().unwrap_or("")))
+        .filter(|name| {
+            name.contains(unit) || unit.contains(name.split('/').next_back().unwrap_or(""))
+        })
         .copied()
         .collect();
     let shown = if alike.is_empty() { names } else { alike };

@@ -5,7 +5,7 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberI
 /// Begins logging. `ANANKE_LOG` filters, as `RUST_LOG` would.
 pub(crate) fn begin() {
     let filter = EnvFilter::try_from_env("ANANKE_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,kube=warn,hyper=warn,tower=warn"));
+        .unwrap_or_else(|_| EnvFilter::new("info,kube_client=off,hyper=warn,tower=warn"));
     let registry = tracing_subscriber::registry().with(filter);
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     match tracing_journald::layer() {

@@ -38,10 +38,7 @@ pub fn main() -> ExitCode {
     args.color.write_global();
     match dispatch(&args) {
         Ok(exit) => exit.into(),
-        Err(failure) => {
-            failure.print();
-            failure.exit.into()
-        }
+        Err(failure) => failure.print().into(),
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn document(args: &Args, config: &HostConfiguration) -> Result<InForc
         }
     };
     InForce::of(&text, &file.display().to_string())
-        .map_err(|problem| Failure::new(Exit::Usage, problem))
+        .map_err(|refused| Failure::new(Exit::Usage, refused.to_string()))
 }
 
 /// Forecasts the way to a target from what the daemon saw last.

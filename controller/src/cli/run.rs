@@ -7,7 +7,7 @@ use ananke_crds::{
     parse_host_configuration,
     value::Name,
 };
-use ananke_hosts::{BootClock, FileStore, StateLock};
+use ananke_hosts::{BootClock, FileStore, LockError, StateLock, lock_holder};
 use ananke_ports::{Clock, Ports, Store};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -43,7 +43,8 @@ pub(crate) fn run(args: &Args, run: &Run) -> Result<Exit, Failure> {
                 // A peer acts by hand-over only, and an observer never.
                 InstanceRole::Peer | InstanceRole::Observer => Mode::Observe,
             };
-            start(Instance { config, mode, world: World::Real })
+            let lock = lock(&config)?;
+            start(Instance { config, mode, world: World::Real, _lock: lock })
         }
         Which::Embedded => run_embedded(run),
     }
@@ -52,7 +53,17 @@ pub(crate) fn run(args: &Args, run: &Run) -> Result<Exit, Failure> {
 pub(crate) fn observe(args: &Args) -> Result<Exit, Failure> {
     logs::begin();
     let config = config::load(args)?;
-    start(Instance { config, mode: Mode::Observe, world: World::Real })
+    let lock = lock(&config)?;
+    start(Instance { config, mode: Mode::Observe, world: World::Real, _lock: lock })
+}
+
+/// There is never a second one over the same state.
+fn lock(config: &HostConfiguration) -> Result<StateLock, Failure> {
+    StateLock::acquire(&config.state).map_err(|error| {
+        let exit =
+            if matches!(error, LockError::Held { .. }) { Exit::Blocked } else { Exit::Failed };
+        Failure::from(error).exit(exit).remedy("end the other one first, or leave it to it")
+    })
 }
 
 fn run_embedded(run: &Run) -> Result<Exit, Failure> {
@@ -62,6 +73,10 @@ fn run_embedded(run: &Run) -> Result<Exit, Failure> {
     })?;
     let embedded = Embedded::at(folder);
     if run.fresh {
+        if let Some(process) = lock_holder(&embedded.state()) {
+            let message = format!("{process} runs this embedded world");
+            return Err(Failure::new(Exit::Blocked, message).remedy("end it first: Ctrl-C there"));
+        }
         embedded.forget()?;
     }
     embedded.prepare()?;
@@ -70,11 +85,12 @@ fn run_embedded(run: &Run) -> Result<Exit, Failure> {
     let config = parse_host_configuration(&text, &path.display().to_string())
         .map_err(|problems| Failure::new(Exit::Usage, problems.to_string()))?
         .value;
+    let lock = lock(&config)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
     let speed = run.speed.clamp(1.0, 1000.0) as u32;
     let world = embedded.open_or_create(speed)?;
     greet(&embedded.document(), &config, run.state.is_some());
-    start(Instance { config, mode: Mode::Act, world: World::Embedded(world) })
+    start(Instance { config, mode: Mode::Act, world: World::Embedded(world), _lock: lock })
 }
 
 fn greet(document: &std::path::Path, config: &HostConfiguration, elsewhere: bool) {
@@ -101,6 +117,8 @@ struct Instance {
     config: HostConfiguration,
     mode: Mode,
     world: World,
+    /// Given back when this ends.
+    _lock: StateLock,
 }
 
 fn start(instance: Instance) -> Result<Exit, Failure> {
@@ -111,11 +129,10 @@ fn start(instance: Instance) -> Result<Exit, Failure> {
 impl Instance {
     async fn run(self) -> Result<Exit, Failure> {
         let state = self.config.state.clone();
-        let _lock = StateLock::acquire(&state)
-            .map_err(|error| Failure::from(error).remedy("systemctl status ananke"))?;
         let store: Arc<dyn Store> = Arc::new(FileStore::open(&state)?);
         let source = Source::new(config::place(&self.config), Arc::clone(&store));
-        let first = source.first().map_err(|problem| Failure::new(Exit::Usage, problem))?;
+        let first =
+            source.first().map_err(|refused| Failure::new(Exit::Usage, refused.to_string()))?;
         let (policies, mut in_force) = watch::channel(Arc::new(first));
         let cancel = ends()?;
         let mut publisher = Publisher::new(self.config.notify.clone());
@@ -142,8 +159,11 @@ impl Instance {
     ) -> Result<tokio::task::JoinHandle<()>, Failure> {
         let stop = cancel.clone().cancelled_owned();
         let told = publisher.published();
-        let (address, server) =
-            http::serve(self.config.listen, told, publisher.metrics(), stop).await?;
+        let (address, server) = http::serve(self.config.listen, told, publisher.metrics(), stop)
+            .await
+            .map_err(|error| {
+                Failure::from(error).remedy("set `listen` in the host configuration to a free one")
+            })?;
         tracing::info!("listening on http://{address}/");
         Ok(tokio::spawn(server))
     }
@@ -151,16 +171,13 @@ impl Instance {
     fn ports(&self, in_force: &InForce, store: &Arc<dyn Store>) -> anyhow::Result<Ports> {
         match &self.world {
             World::Embedded(world) => Ok(embedded::ports(world, Arc::clone(store))),
-            World::Real => {
-                wiring::real_ports(&self.config, &in_force.policy, Arc::clone(store))
-            }
+            World::Real => wiring::real_ports(&self.config, &in_force.policy, Arc::clone(store)),
         }
     }
 
     fn polls(&self) -> BTreeMap<String, Duration> {
-        let poll = |(name, endpoint): (&Name, &SupplyEndpoint)| {
-            (name.to_string(), endpoint.poll.get())
-        };
+        let poll =
+            |(name, endpoint): (&Name, &SupplyEndpoint)| (name.to_string(), endpoint.poll.get());
         self.config.supplies.iter().map(poll).collect()
     }
 }

@@ -64,7 +64,7 @@ fn file(args: &Args, config: &HostConfiguration) -> Result<PathBuf, Failure> {
 
 fn parsed(text: &str, file: &Path) -> Result<InForce, Failure> {
     InForce::of(text, &file.display().to_string())
-        .map_err(|problem| Failure::new(Exit::Usage, problem))
+        .map_err(|refused| Failure::new(Exit::Usage, refused.to_string()))
 }
 
 fn edited(text: &str, path: &str, value: &str) -> Result<String, Failure> {
@@ -116,19 +116,29 @@ fn replace(file: &Path, text: &str) -> Result<(), Failure> {
 /// A target that is running already means: bring back what is lost.
 fn begin_recovery(config: &HostConfiguration, set: &SetTarget) {
     let reason = set.reason.clone().unwrap_or_default();
-    if client::ask(config, &Request::Startup { reason }).is_err() {
-        tell!("no daemon is alive: it acts on the document when it is started");
+    if let Err(failure) = client::ask(config, &Request::Startup { reason }) {
+        tell!("{}: it acts on the document when it is back", failure.line());
     }
 }
 
 const LOOK: Duration = Duration::from_millis(500);
+/// systemd starts a daemon that fell again long before this.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Follows it to the end. Ctrl-C ends the following, never the daemon.
 fn follow(config: &HostConfiguration, set: &SetTarget) -> Result<Exit, Failure> {
     let began = Instant::now();
     let mut told = String::new();
+    let mut missed = None;
     while began.elapsed() < set.timeout.get() {
-        if let Ok(now) = client::told(config) {
+        let now = client::told(config).ok().filter(|now| now.dead().is_none());
+        if now.is_some() {
+            missed = None;
+        } else if missed.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+            return Err(Failure::new(Exit::Unreachable, "no daemon is at work: nobody to follow")
+                .remedy("systemctl start ananke"));
+        }
+        if let Some(now) = now {
             let sentence = now.published.status.sentence.clone().unwrap_or_default();
             if sentence != told {
                 tell!("{sentence}");

@@ -79,7 +79,7 @@ fn list(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn operator(config: &ananke_crds::host_config::HostConfiguration) -> Result<Row, Failure> {
-    let told = client::told(config)?;
+    let told = client::told_or_warned(config)?;
     let text = |key: &str| {
         let value = told.published.spec.get(key).and_then(|value| value.as_str());
         value.unwrap_or_default().to_owned()

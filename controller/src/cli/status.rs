@@ -2,14 +2,14 @@
 
 use std::{io::Write as _, thread, time::Duration};
 
-use ananke_crds::policy::{ConditionStatus, UnitStatus};
+use ananke_crds::policy::ConditionStatus;
 
 use super::{
     args::{Args, Output, Status},
     client::{self, Told},
     config,
     exit::{Exit, Failure},
-    output::{Table, Tone, say, structured, tell, toned},
+    output::{Table, Tone, say, structured, tell, toned, width, wrapped},
 };
 use crate::publish::Published;
 
@@ -22,7 +22,7 @@ pub(crate) fn status(args: &Args, status: &Status) -> Result<Exit, Failure> {
         let mut before = Vec::new();
         loop {
             let lines = match client::told(&config) {
-                Ok(told) => screen(&told),
+                Ok(told) => watched(&told),
                 Err(failure) => vec![failure.line()],
             };
             redraw(&mut before, lines);
@@ -35,18 +35,18 @@ pub(crate) fn status(args: &Args, status: &Status) -> Result<Exit, Failure> {
             say!("{line}");
         }
     }
-    if !told.is_alive() {
-        tell!("{}", dead(&told));
-        return Ok(Exit::Unreachable);
-    }
-    Ok(Exit::Done)
+    let Some(dead) = told.dead() else { return Ok(Exit::Done) };
+    tell!("\n{dead}");
+    Ok(Exit::Unreachable)
 }
 
-fn dead(told: &Told) -> String {
-    format!(
-        "no daemon is alive: this was told {} ago; try: systemctl status ananke",
-        crate::publish::span(u64::try_from(told.age_seconds).unwrap_or(0))
-    )
+/// On the watched screen nothing may look alive that is not.
+fn watched(told: &Told) -> Vec<String> {
+    let Some(dead) = told.dead() else { return screen(told) };
+    let mut lines: Vec<String> = dead.lines().map(|line| toned(Tone::Bad, line)).collect();
+    lines.push(String::new());
+    lines.extend(screen(told));
+    lines
 }
 
 /// Draws only what changed: no flicker, and a terminal's scroll-back stays clean.
@@ -70,7 +70,9 @@ fn redraw(before: &mut Vec<String>, lines: Vec<String>) {
 fn screen(told: &Told) -> Vec<String> {
     let published = &told.published;
     let sentence = published.status.sentence.clone().unwrap_or_default();
-    let mut lines = vec![toned(Tone::Strong, &sentence), String::new()];
+    let mut lines: Vec<String> =
+        wrapped(&sentence, width()).iter().map(|line| toned(Tone::Strong, line)).collect();
+    lines.push(String::new());
     lines.extend(verdict(published));
     if !published.status.supplies.is_empty() {
         lines.push(String::new());
@@ -90,9 +92,8 @@ fn verdict(published: &Published) -> Vec<String> {
         Some(ConditionStatus::False) => toned(Tone::Bad, "False"),
         _ => toned(Tone::Busy, "Unknown"),
     };
-    let mut table = Table::new(&["NAME", "TARGET", "EFFECTIVE", "BY", "READY", "REASON"]);
+    let mut table = Table::new(&["TARGET", "EFFECTIVE", "BY", "READY", "REASON"]);
     table.row([
-        published.metadata.name.clone(),
         target.to_owned(),
         status.effective_target.map(|t| t.to_string()).unwrap_or_default(),
         status.by.clone().unwrap_or_default(),
@@ -105,12 +106,16 @@ fn verdict(published: &Published) -> Vec<String> {
 fn supplies(published: &Published) -> Vec<String> {
     let mut table = Table::new(&["SUPPLY", "STATUS", "CHARGE", "RUNTIME"]);
     for supply in &published.status.supplies {
-        let tone = if supply.status.split(' ').any(|word| word == "OL") { Tone::Good } else { Tone::Bad };
+        let tone =
+            if supply.status.split(' ').any(|word| word == "OL") { Tone::Good } else { Tone::Bad };
         table.row([
             supply.name.clone(),
             toned(tone, &supply.status),
             supply.charge.map(|charge| charge.to_string()).unwrap_or_default(),
-            supply.runtime.map(|left| crate::publish::span(left.get().as_secs())).unwrap_or_default(),
+            supply
+                .runtime
+                .map(|left| crate::publish::span(left.get().as_secs()))
+                .unwrap_or_default(),
         ]);
     }
     table.lines()
@@ -129,19 +134,8 @@ fn units(published: &Published) -> Vec<String> {
             unit.name.clone(),
             toned(tone, &unit.state),
             unit.wanted.clone(),
-            message(unit),
+            unit.message.clone().unwrap_or_default(),
         ]);
     }
     table.lines()
-}
-
-/// A screen of 80 columns holds the table only with a short message; `explain` has the whole.
-fn message(unit: &UnitStatus) -> String {
-    const LONGEST: usize = 42;
-    let whole = unit.message.clone().unwrap_or_default();
-    if whole.chars().count() <= LONGEST {
-        return whole;
-    }
-    let short: String = whole.chars().take(LONGEST - 1).collect();
-    format!("{}…", short.trim_end())
 }

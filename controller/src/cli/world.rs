@@ -2,7 +2,7 @@
 
 use ananke_sim::{
     ports::WorldHandle as _,
-    world::{Fate, HostFault, Show, TelemetryFault},
+    world::{Fate, HostFault, HostRow, Show, TelemetryFault},
 };
 
 use super::{
@@ -18,7 +18,8 @@ use crate::{
 pub(crate) fn world(args: &Args, command: &World) -> Result<Exit, Failure> {
     let beside = args.config.as_ref().and_then(|config| config.parent().map(Into::into));
     let folder = beside.or_else(embedded::folder).ok_or_else(|| {
-        Failure::new(Exit::Usage, "there is no embedded world").remedy("ananke run --world embedded")
+        Failure::new(Exit::Usage, "there is no embedded world")
+            .remedy("ananke run --world embedded")
     })?;
     let world = Embedded::at(folder).open().map_err(|error| {
         Failure::new(Exit::Unreachable, error.to_string()).remedy("ananke run --world embedded")
@@ -79,28 +80,40 @@ fn table(show: &Show) {
     }
     supplies.print();
     say!("");
-    let mut hosts =
-        Table::new(&["HOST", "POWER", "SERVICE", "CONTAINERS", "VOLUMES", "NODE", "FAULTS"]);
+    let mut hosts = Table::new(&["HOST", "POWER", "SERVICE", "CONTAINERS", "VOLUMES", "NODE"]);
     for host in &show.hosts {
         hosts.row([
             host.name.clone(),
-            host.power.into(),
+            power(host),
             host.service.into(),
             host.containers.to_string(),
             host.volumes.to_string(),
-            host.node.clone(),
-            host.faults.join(", "),
+            node(host),
         ]);
     }
     hosts.print();
-    say!("\nAPI {}", show.api);
-    let suspended: Vec<String> = show
-        .gitops
-        .iter()
-        .filter(|object| object.suspended)
-        .map(|object| format!("{}{}", object.object, if object.ours { " (by ananke)" } else { "" }))
-        .collect();
-    if !suspended.is_empty() {
-        say!("suspended: {}", suspended.join(", "));
+    say!("");
+    let mut objects = Table::new(&["OBJECT", "STATE"]);
+    objects.row(["API".into(), show.api.to_lowercase()]);
+    for object in &show.gitops {
+        let state = match (object.suspended, object.ours) {
+            (false, _) => "reconciled",
+            (true, true) => "suspended by ananke",
+            (true, false) => "suspended by a person",
+        };
+        objects.row([object.object.clone(), state.into()]);
     }
+    objects.print();
+}
+
+/// `on`, `on, frozen`.
+fn power(host: &HostRow) -> String {
+    let mut words = vec![host.power.to_lowercase()];
+    words.extend(host.faults.iter().map(|fault| fault.to_lowercase()));
+    words.join(", ")
+}
+
+/// As `kubectl get nodes` has it, with who has cordoned it.
+fn node(host: &HostRow) -> String {
+    host.node.replace(",SchedulingDisabled,ours", ",SchedulingDisabled (by ananke)")
 }

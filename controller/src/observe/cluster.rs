@@ -23,6 +23,7 @@ pub(super) async fn health(ports: Ports, board: Arc<Board>) {
         board.api(ports.clock.now(), health.map_err(|error| error.unseen()));
         let rest = if *pace.borrow_and_update() == Pace::Calm { HEALTH } else { HEALTH_BUSY };
         tokio::select! {
+            biased;
             () = ports.clock.sleep(rest) => {}
             _ = pace.changed() => {}
         }
@@ -43,6 +44,7 @@ pub(super) async fn facts(ports: Ports, board: Arc<Board>) {
         board.cluster(ports.clock.now(), facts.map_err(|error| error.unseen()));
         let rest = if *pace.borrow_and_update() == Pace::Calm { FACTS } else { FACTS_BUSY };
         tokio::select! {
+            biased;
             () = ports.clock.sleep(rest) => {}
             () = ports.cluster.changed() => {}
             () = board.cluster_poked() => {}

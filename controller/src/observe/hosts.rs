@@ -27,6 +27,7 @@ pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String) {
         board.host(&name, ports.clock.now(), probe.map_err(|error| error.unseen()));
         let rest = if *pace.borrow_and_update() == Pace::Calm { CALM } else { BUSY };
         tokio::select! {
+            biased;
             () = ports.clock.sleep(rest) => {}
             () = board.host_poked(&name) => {}
             _ = pace.changed() => {}

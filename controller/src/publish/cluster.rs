@@ -67,7 +67,7 @@ impl Mirror {
             Some(why) => (
                 EventSeverity::Warning,
                 "StepFailed",
-                format!("{}: {}: {why}", note.unit, note.rung),
+                format!("{}: {}: {}", note.unit, note.rung, why.message),
             ),
         };
         let event = EventNote {

@@ -20,9 +20,7 @@ const STALE: Duration = Duration::from_secs(60);
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot listen on {address}: {source}; set `listen` in the host configuration to a free one"
-)]
+#[error("cannot listen on {address}")]
 pub struct ListenError {
     address: SocketAddr,
     source: std::io::Error,
@@ -50,7 +48,7 @@ fn routes(
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
     let with_told = warp::any().map(move || told.borrow().clone());
     let metrics = warp::path!("metrics")
-        .map(move || text("application/openmetrics-text; version=1.0.0; charset=utf-8", metrics.text()));
+        .map(move || text("text/plain; version=0.0.4; charset=utf-8", metrics.text()));
     let health = warp::path!("healthz").and(with_told.clone()).map(|told| healthy(&told));
     let ready = warp::path!("readyz").and(with_told.clone()).map(|told| ready(&told));
     let status = warp::path!("status").and(with_told.clone()).map(|told| status(&told));
@@ -59,7 +57,8 @@ fn routes(
         text("text/html; charset=utf-8", page)
     });
     let found = metrics.or(health).unify().or(ready).unify().or(status).unify().or(page).unify();
-    let guarded = warp::get().and(own_name(address)).and(found);
+    let reads = warp::get().or(warp::head()).unify();
+    let guarded = reads.and(own_name(address)).and(found);
     guarded.recover(refuse).unify().with(warp::reply::with::headers(security()))
 }
 
@@ -97,7 +96,11 @@ async fn refuse(rejection: warp::Rejection) -> Result<warp::reply::Response, Inf
     } else {
         (StatusCode::METHOD_NOT_ALLOWED, "read-only: commands do what is to be done\n")
     };
-    Ok(warp::reply::with_status(message, status).into_response())
+    let mut response = warp::reply::with_status(message, status).into_response();
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+    }
+    Ok(response)
 }
 
 fn security() -> warp::http::HeaderMap {
@@ -106,7 +109,10 @@ fn security() -> warp::http::HeaderMap {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
-        header::HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
+        header::HeaderValue::from_static(
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        ),
     );
     headers
 }
@@ -121,9 +127,9 @@ fn now_unix() -> i64 {
 
 fn healthy(told: &Option<Arc<Published>>) -> warp::reply::Response {
     let stale = i64::try_from(STALE.as_secs()).unwrap_or(i64::MAX);
-    let alive = told.as_ref().is_none_or(|told| {
-        now_unix().saturating_sub(told.live.turned_unix_seconds) <= stale
-    });
+    let alive = told
+        .as_ref()
+        .is_none_or(|told| now_unix().saturating_sub(told.live.turned_unix_seconds) <= stale);
     said(alive, "the loop has made no turn for a minute")
 }
 

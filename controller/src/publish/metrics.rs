@@ -1,6 +1,7 @@
 //! Metrics, in the text form of Prometheus.
 
 use std::{
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -64,6 +65,12 @@ struct StepLabels {
     step: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    step: String,
+    reason: String,
+}
+
 type FloatGauge = Gauge<f64, AtomicU64>;
 type StepTimes = Family<StepLabels, Histogram, fn() -> Histogram>;
 
@@ -84,7 +91,7 @@ pub struct Metrics {
     slack: FloatGauge,
     decision: FloatGauge,
     steps: StepTimes,
-    failures: Family<StepLabels, Counter>,
+    failures: Family<FailureLabels, Counter>,
 }
 
 fn step_histogram() -> Histogram {
@@ -171,8 +178,9 @@ impl Metrics {
         if let Some(took) = note.took {
             self.steps.get_or_create(&labels).observe(took.as_secs_f64());
         }
-        if note.failure.is_some() {
-            self.failures.get_or_create(&labels).inc();
+        if let Some(failure) = &note.failure {
+            let reason = failure.reason.into();
+            self.failures.get_or_create(&FailureLabels { step: labels.step, reason }).inc();
         }
     }
 
@@ -258,8 +266,35 @@ impl Metrics {
         if encode(&mut text, &registry).is_err() {
             tracing::error!("metrics could not be written");
         }
-        text
+        classic(&text)
     }
+}
+
+/// The classic text format of what is `OpenMetrics`: every scraper and `promtool` read it. There a
+/// metric's name has its suffix in the header too, and there are no units and no end mark.
+fn classic(text: &str) -> String {
+    let types: BTreeMap<&str, &str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let header = ["# HELP ", "# TYPE "]
+            .into_iter()
+            .find_map(|word| Some((word, line.strip_prefix(word)?.split_once(' ')?)));
+        match header {
+            Some((word, (name, rest))) => {
+                let (suffix, plain) = match types.get(name) {
+                    Some(&"counter") => ("_total", "counter"),
+                    Some(&"info") => ("_info", "gauge"),
+                    other => ("", other.copied().unwrap_or("untyped")),
+                };
+                let rest = if word == "# TYPE " { plain } else { rest };
+                out.extend([word, name, suffix, " ", rest, "\n"]);
+            }
+            None if line.starts_with("# ") => {}
+            None => out.extend([line, "\n"]),
+        }
+    }
+    out
 }
 
 impl Default for Metrics {

@@ -109,7 +109,16 @@ pub struct StepNote {
     /// How long its call took.
     pub took: Option<Duration>,
     /// Why it failed, if it did.
-    pub failure: Option<String>,
+    pub failure: Option<Failure>,
+}
+
+/// How a step's call failed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// `refused` or `unknown`.
+    pub reason: &'static str,
+    /// In words.
+    pub message: String,
 }
 
 /// Tells.
@@ -166,10 +175,14 @@ impl Publisher {
     pub fn step_ended(&self, step: &PlannedStep, outcome: &Outcome, took: Option<Duration>) {
         let failure = match outcome {
             Outcome::Done => None,
-            Outcome::Refused { message } | Outcome::Unknown { message } => Some(message.clone()),
+            Outcome::Refused { message } => {
+                Some(Failure { reason: "refused", message: message.clone() })
+            }
+            Outcome::Unknown { message } => {
+                Some(Failure { reason: "unknown", message: message.clone() })
+            }
         };
-        let note =
-            StepNote { unit: step.unit.clone(), rung: step.rung.name(), took, failure };
+        let note = StepNote { unit: step.unit.clone(), rung: step.rung.name(), took, failure };
         self.metrics.step(&note);
         if let Some(cluster) = &self.cluster {
             cluster.step(note);
@@ -207,8 +220,12 @@ impl Publisher {
             quiet.live.turned_unix_seconds = 0;
             quiet.live.seconds_left = None;
             quiet.status.last_reconcile = None;
+            let on_mains = p.live.seconds_left.is_none();
             for supply in &mut quiet.status.supplies {
                 supply.last_seen = None;
+                // A UPS at rest tells another runtime with every poll: not worth a disk write.
+                supply.charge = supply.charge.filter(|_| !on_mains);
+                supply.runtime = supply.runtime.filter(|_| !on_mains);
             }
             quiet
         };

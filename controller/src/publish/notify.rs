@@ -53,10 +53,7 @@ impl Pager {
 }
 
 fn holds(status: &PowerPolicyStatus, kind: &str) -> bool {
-    status
-        .conditions
-        .iter()
-        .any(|c| c.condition_type == kind && c.status == ConditionStatus::True)
+    status.conditions.iter().any(|c| c.condition_type == kind && c.status == ConditionStatus::True)
 }
 
 const fn word(what: NotifyEvent) -> &'static str {

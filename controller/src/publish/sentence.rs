@@ -9,33 +9,27 @@ use ananke_crds::policy::Target;
 /// The sentence of a decision.
 pub(super) fn sentence(decision: &Decision, conditions: &[Condition]) -> String {
     let find = |kind: &str| conditions.iter().find(|condition| condition.kind == kind);
-    let ready = find("Ready").filter(|ready| ready.status == Status::True).is_some();
-    let stalled = find("Stalled");
-    let mut parts = vec![going_on(decision, ready)];
+    let arrived = decision.units.iter().all(|unit| unit.arrived);
+    let mut parts = vec![going_on(decision, arrived)];
     if let Some(cause) = &decision.effective.cause {
-        parts.push(format!("because {cause}"));
+        parts = vec![format!("{} ({cause})", parts.concat())];
     }
     if let Some(left) = decision.seconds_left {
-        parts.push(format!(
-            "battery for {}, {} needed to be off",
-            span(left),
-            span(decision.budget.as_secs())
-        ));
+        let needed = span(decision.budget.as_secs());
+        parts.push(format!("Battery for {}, {needed} needed to be off", span(left)));
     }
-    let mut text = parts.join("; ");
-    if let Some(stalled) = stalled {
-        text = format!("{text}. A person must act: {}", stalled.message);
-    } else if !ready
-        && let Some(ready) = find("Ready")
-    {
-        text = format!("{text}: {}", ready.message);
+    if let Some(stalled) = find("Stalled") {
+        parts.push(format!("A person must act: {}", stalled.message));
+    } else if let Some(ready) = find("Ready").filter(|ready| ready.status != Status::True) {
+        parts.push(format!("Now: {}", ready.message));
     }
-    text + "."
+    let sentences = parts.iter().map(|part| part.trim_end_matches('.'));
+    sentences.map(|part| format!("{part}.")).collect::<Vec<_>>().join(" ")
 }
 
-fn going_on(decision: &Decision, ready: bool) -> String {
+fn going_on(decision: &Decision, arrived: bool) -> String {
     let target = decision.effective.target;
-    if ready {
+    if arrived {
         return match target {
             Target::Running => "Running: the cluster and its hosts are up".into(),
             Target::ClusterOnlyDown => "The cluster is down, its hosts are on".into(),

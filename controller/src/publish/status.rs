@@ -26,8 +26,9 @@ pub(super) fn status(
     before: Option<&PowerPolicyStatus>,
 ) -> PowerPolicyStatus {
     let decision = scene.decision;
-    let ready =
-        verdict.iter().any(|condition| condition.kind == "Ready" && condition.status == Status::True);
+    let ready = verdict
+        .iter()
+        .any(|condition| condition.kind == "Ready" && condition.status == Status::True);
     PowerPolicyStatus {
         effective_target: Some(decision.effective.target),
         by: Some(decision.effective.by.clone()),
@@ -81,11 +82,7 @@ fn since(
 }
 
 /// The transition time moves with the status only, as the API conventions say.
-fn dated(
-    scene: &Scene<'_>,
-    condition: &Verdict,
-    before: Option<&PowerPolicyStatus>,
-) -> Condition {
+fn dated(scene: &Scene<'_>, condition: &Verdict, before: Option<&PowerPolicyStatus>) -> Condition {
     let status = match condition.status {
         Status::True => ConditionStatus::True,
         Status::False => ConditionStatus::False,
@@ -98,8 +95,10 @@ fn dated(
         condition_type: condition.kind.clone(),
         status,
         observed_generation: scene.in_force.generation(),
-        last_transition_time: known
-            .map_or_else(|| timestamp(scene.unix_seconds), |known| known.last_transition_time.clone()),
+        last_transition_time: known.map_or_else(
+            || timestamp(scene.unix_seconds),
+            |known| known.last_transition_time.clone(),
+        ),
         reason: condition.reason.as_str().into(),
         message: condition.message.clone(),
     }
@@ -135,7 +134,9 @@ pub(super) fn live(scene: &Scene<'_>) -> Live {
     let decision = scene.decision;
     let in_flight = scene.journal.in_flight.values().map(|flight| &flight.step);
     Live {
-        turned_unix_seconds: scene.unix_seconds,
+        // This machine's clock, also over a world whose time runs faster: readers tell from it
+        // whether the daemon is alive.
+        turned_unix_seconds: jiff::Timestamp::now().as_second(),
         complete: scene.complete,
         steps: in_flight
             .map(|step| format!("{}: {} (try {})", step.unit, step.rung.name(), step.attempt))

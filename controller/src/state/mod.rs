@@ -4,7 +4,7 @@ mod recorder;
 mod requests;
 
 pub use recorder::{Line, Recorder};
-pub use requests::{Scene, Answer, FOLDER as REQUESTS, Request, Standing};
+pub use requests::{Answer, FOLDER as REQUESTS, Request, Scene, Standing};
 
 /// `status.json`: the same as `/status`.
 pub const STATUS: &str = "status.json";

@@ -116,10 +116,8 @@ impl Recorder {
 }
 
 fn render(line: &Line) -> Result<String, StoreError> {
-    let text = serde_json::to_string(line).map_err(|error| StoreError::Io {
-        path: "journal".into(),
-        message: error.to_string(),
-    })?;
+    let text = serde_json::to_string(line)
+        .map_err(|error| StoreError::Io { path: "journal".into(), message: error.to_string() })?;
     Ok(text + "\n")
 }
 

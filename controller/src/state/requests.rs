@@ -11,6 +11,7 @@ use ananke_ports::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::OVERRIDE;
+use crate::publish::span;
 
 /// The folder.
 pub const FOLDER: &str = "requests";
@@ -67,8 +68,19 @@ pub enum Request {
 pub struct Answer {
     /// Whether it was taken.
     pub ok: bool,
+    /// Whether it was not, because it names something that is not there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub usage: bool,
     /// What it did, or why not.
     pub message: String,
+}
+
+/// Why a request is not taken.
+enum Refusal {
+    /// It names something that is not there.
+    Usage(String),
+    /// It cannot be had now.
+    Guard(String),
 }
 
 /// What people asked for and what still stands.
@@ -138,11 +150,12 @@ impl Standing {
             let answer = match store.read(&path)?.map(|bytes| serde_json::from_slice(&bytes)) {
                 None => continue,
                 Some(Ok(request)) => self.take(request, scene),
-                Some(Err(error)) => Err(format!("not a request: {error}")),
+                Some(Err(error)) => Err(Refusal::Usage(format!("not a request: {error}"))),
             };
             let answer = match answer {
-                Ok(message) => Answer { ok: true, message },
-                Err(message) => Answer { ok: false, message },
+                Ok(message) => Answer { ok: true, usage: false, message },
+                Err(Refusal::Usage(message)) => Answer { ok: false, usage: true, message },
+                Err(Refusal::Guard(message)) => Answer { ok: false, usage: false, message },
             };
             tracing::info!(request = id, ok = answer.ok, "{}", answer.message);
             let text = serde_json::to_vec(&answer).unwrap_or_default();
@@ -159,7 +172,7 @@ impl Standing {
         store.write(OVERRIDE, &serde_json::to_vec_pretty(self).unwrap_or_default())
     }
 
-    fn take(&mut self, request: Request, scene: &Scene<'_>) -> Result<String, String> {
+    fn take(&mut self, request: Request, scene: &Scene<'_>) -> Result<String, Refusal> {
         match request {
             Request::Hold { reason, even_on_battery } => {
                 self.hold = Some(Hold { reason, even_on_battery });
@@ -175,7 +188,9 @@ impl Standing {
             }
             Request::Clear { signal } => match self.masks.remove(&signal) {
                 Some(_) => Ok(format!("{signal} is no longer masked")),
-                None => Err(format!("{signal} is not masked: `ananke signal list` shows all")),
+                None => Err(Refusal::Usage(format!(
+                    "{signal} is not masked: `ananke signal list` shows all"
+                ))),
             },
             Request::Maintenance { host, on } => self.maintain(host, on, scene),
             Request::Startup { .. } => {
@@ -191,37 +206,41 @@ impl Standing {
         for_seconds: u64,
         reason: String,
         scene: &Scene<'_>,
-    ) -> Result<String, String> {
+    ) -> Result<String, Refusal> {
         let name = signal.strip_prefix("ups/").unwrap_or(&signal);
         let memory = scene.supplies.get(name).ok_or_else(|| {
             let known: Vec<_> = scene.supplies.keys().map(|name| format!("ups/{name}")).collect();
-            format!("there is no signal {signal}; there are {}", known.join(", "))
+            Refusal::Usage(format!("there is no signal {signal}; there are {}", known.join(", ")))
         })?;
         let cause = memory.cause.as_ref().ok_or_else(|| {
-            format!("ups/{name} asks for nothing now, so there is nothing to mask")
+            let message = format!("ups/{name} asks for nothing now, so there is nothing to mask");
+            Refusal::Guard(message)
         })?;
-        let span = i64::try_from(for_seconds).unwrap_or(i64::MAX);
+        let length = i64::try_from(for_seconds).unwrap_or(i64::MAX);
         let message = format!(
-            "{} of ups/{name} is masked for {for_seconds} s; a graver cause still acts",
-            cause.trigger.name()
+            "{} of ups/{name} is masked for {}; a graver cause still acts",
+            cause.trigger.name(),
+            span(for_seconds)
         );
         self.masks.insert(
             format!("ups/{name}"),
             StandingMask {
                 cause: cause.trigger,
-                until_unix_seconds: scene.unix_seconds.saturating_add(span),
+                until_unix_seconds: scene.unix_seconds.saturating_add(length),
                 reason,
             },
         );
         Ok(message)
     }
 
-    fn maintain(&mut self, host: String, on: bool, scene: &Scene<'_>) -> Result<String, String> {
+    fn maintain(&mut self, host: String, on: bool, scene: &Scene<'_>) -> Result<String, Refusal> {
         if !scene.hosts.contains(&host) {
-            return Err(format!("the policy has no host {host}: {}", scene.hosts.join(", ")));
+            let known = scene.hosts.join(", ");
+            return Err(Refusal::Usage(format!("there is no host {host}; there are {known}")));
         }
         if on {
-            let message = format!("{host} is left as it is until `ananke host {host} maintenance off`");
+            let message =
+                format!("{host} is left as it is until `ananke host {host} maintenance off`");
             self.maintenance.insert(host);
             return Ok(message);
         }
@@ -237,12 +256,13 @@ impl Standing {
         let left = |mask: &StandingMask| {
             u64::try_from(mask.until_unix_seconds.saturating_sub(unix_seconds)).unwrap_or(0)
         };
-        let masks = self.masks.iter().filter(|(_, mask)| left(mask) > 0).map(|(signal, mask)| Mask {
-            signal: signal.clone(),
-            cause: mask.cause,
-            until: now.plus(std::time::Duration::from_secs(left(mask))),
-            reason: mask.reason.clone(),
-        });
+        let masks =
+            self.masks.iter().filter(|(_, mask)| left(mask) > 0).map(|(signal, mask)| Mask {
+                signal: signal.clone(),
+                cause: mask.cause,
+                until: now.plus(std::time::Duration::from_secs(left(mask))),
+                reason: mask.reason.clone(),
+            });
         Requests {
             hold: self.hold.clone(),
             masks: masks.collect(),

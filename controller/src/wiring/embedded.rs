@@ -51,6 +51,11 @@ impl Embedded {
         self.folder.join(DESIRED).join(DOCUMENT)
     }
 
+    /// The state directory of its daemon.
+    pub fn state(&self) -> PathBuf {
+        self.folder.join(STATE)
+    }
+
     /// Throws it away, documents and all.
     pub fn forget(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.folder) {
@@ -66,7 +71,7 @@ impl Embedded {
             "{}desired: {}\nstate: {}\n",
             EMBEDDED_HOST_CONFIGURATION,
             self.folder.join(DESIRED).display(),
-            self.folder.join(STATE).display()
+            self.state().display()
         );
         write_new(&self.config(), &config)?;
         write_new(&self.document(), EMBEDDED_POLICY)
@@ -75,9 +80,8 @@ impl Embedded {
     /// The world, going on from where it was, `speed` times as fast as the wall clock.
     pub fn open_or_create(&self, speed: u32) -> Result<Arc<FileWorld>, WorldError> {
         let seed = u64::from(std::process::id());
-        let world = FileWorld::open_or_create(&self.folder.join(WORLD), speed, || {
-            World::embedded(seed)
-        })?;
+        let world =
+            FileWorld::open_or_create(&self.folder.join(WORLD), speed, || World::embedded(seed))?;
         Ok(Arc::new(world))
     }
 

@@ -29,7 +29,9 @@ pub(super) enum NutSetupError {
         message: String,
     },
     /// TLS is asked for and nothing says whom to trust.
-    #[error("supplies.{supply}.tls.ca is missing: name the CA's PEM file that upsd's certificate comes from")]
+    #[error(
+        "supplies.{supply}.tls.ca is missing: name the CA's PEM file that upsd's certificate comes from"
+    )]
     NoCa {
         /// The supply.
         supply: String,
@@ -129,7 +131,8 @@ fn take(reading: &mut SupplyReading, name: &str, value: &str) {
     match name {
         "ups.status" => reading.status = value.split_whitespace().map(Into::into).collect(),
         "battery.charge" => {
-            reading.charge_percent = number().and_then(|n| u8::try_from(n).ok()).filter(|n| *n <= 100);
+            reading.charge_percent =
+                number().and_then(|n| u8::try_from(n).ok()).filter(|n| *n <= 100);
         }
         "battery.runtime" => reading.runtime_seconds = number(),
         "ups.load" => reading.load_percent = number().and_then(|n| u16::try_from(n).ok()),

@@ -9,7 +9,7 @@ use std::{
 
 use ananke_core::plant::Plant;
 use ananke_crds::{
-    parse_policy,
+    Problems, parse_policy,
     policy::{PowerPolicy, Target},
 };
 use ananke_ports::{Clock, Store};
@@ -25,7 +25,7 @@ pub struct InForce {
     pub policy: PowerPolicy,
     /// The policy, compiled.
     pub plant: Arc<Plant>,
-    /// Why the document on disk is not in force.
+    /// Why the document on disk is not in force, in one line.
     pub problem: Option<String>,
     /// Everything but target, reason and suspend: what a world is wired for.
     pub shape: String,
@@ -33,16 +33,42 @@ pub struct InForce {
     pub digest: String,
 }
 
+/// Why a document cannot be in force.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{whole}")]
+pub struct Refused {
+    line: String,
+    whole: String,
+}
+
+impl Refused {
+    /// In one line, for the status; all of it is what it displays.
+    pub fn line(&self) -> &str {
+        &self.line
+    }
+}
+
+impl From<String> for Refused {
+    fn from(line: String) -> Self {
+        Self { whole: line.clone(), line }
+    }
+}
+
+impl From<Problems> for Refused {
+    fn from(problems: Problems) -> Self {
+        Self { line: problems.line(), whole: problems.to_string() }
+    }
+}
+
 impl InForce {
     /// Compiles a document; the message names file, line and column.
-    pub fn of(text: &str, file: &str) -> Result<Self, String> {
-        let policy = parse_policy(text, file).map_err(|problems| problems.to_string())?.value;
+    pub fn of(text: &str, file: &str) -> Result<Self, Refused> {
+        let policy = parse_policy(text, file)?.value;
         let unsupported = unsupported(&policy);
         if !unsupported.is_empty() {
-            return Err(format!(
-                "{file}: this version cannot act on {} yet: leave it out",
-                unsupported.join(", ")
-            ));
+            let sections = unsupported.join(", ");
+            let line = format!("{file}: this version cannot act on {sections} yet: leave it out");
+            return Err(line.into());
         }
         let plant = Plant::compile(policy.metadata.name.as_str(), &policy.spec)
             .map_err(|cycle| format!("{file}: {cycle}"))?;
@@ -75,7 +101,12 @@ impl InForce {
         self.policy.metadata.generation
     }
 
-    fn with_problem(&self, problem: String) -> Self {
+    fn with_problem(&self, problem: &Refused) -> Self {
+        let problem = format!(
+            "the document is not in force, the last good one is: {}; to see all of it: ananke \
+             validate",
+            problem.line()
+        );
         Self {
             policy: self.policy.clone(),
             plant: Arc::clone(&self.plant),
@@ -193,19 +224,21 @@ impl Source {
     }
 
     /// The policy to begin with: the document, else the last good one with what is wrong.
-    pub fn first(&self) -> Result<InForce, String> {
+    pub fn first(&self) -> Result<InForce, Refused> {
         match self.look() {
             Ok(in_force) => Ok(in_force),
             Err(problem) => {
                 let kept = self.store.read(LAST_GOOD).ok().flatten();
                 let text = kept.and_then(|bytes| String::from_utf8(bytes).ok());
                 let good = text.and_then(|text| InForce::of(&text, LAST_GOOD).ok());
-                good.map(|good| good.with_problem(held_by_last_good(&problem))).ok_or(problem)
+                let Some(good) = good else { return Err(problem) };
+                tracing::error!("the last good document is in force instead of\n{problem}");
+                Ok(good.with_problem(&problem))
             }
         }
     }
 
-    fn look(&self) -> Result<InForce, String> {
+    fn look(&self) -> Result<InForce, Refused> {
         let (file, text) = self.place.find()?;
         let in_force = InForce::of(&text, &file.display().to_string())?;
         let kept = self.store.read(LAST_GOOD).ok().flatten();
@@ -235,23 +268,21 @@ impl Source {
 
     fn refresh(&self, out: &watch::Sender<Arc<InForce>>) {
         let before = Arc::clone(&out.borrow());
-        let after = match self.look() {
-            Ok(after) => after,
-            Err(problem) => before.with_problem(held_by_last_good(&problem)),
+        let (after, problem) = match self.look() {
+            Ok(after) => (after, None),
+            Err(problem) => (before.with_problem(&problem), Some(problem)),
         };
         if after.digest == before.digest && after.problem == before.problem {
             return;
         }
-        match &after.problem {
-            Some(problem) => tracing::error!("{problem}"),
+        match &problem {
+            Some(problem) => {
+                tracing::error!("the last good document stays in force instead of\n{problem}");
+            }
             None => tracing::info!("policy in force: target {}", after.policy.spec.target),
         }
         out.send_replace(Arc::new(after));
     }
-}
-
-fn held_by_last_good(problem: &str) -> String {
-    format!("the document is not in force, the last good one is: {problem}")
 }
 
 /// Watches the folder, never the file: an editor's rename and a symlink swap show only there.

@@ -170,6 +170,17 @@ impl Problems {
         &self.0
     }
 
+    /// The first problem in one line, `FILE:LINE:COLUMN: …`, and how many more there are.
+    pub fn line(&self) -> String {
+        let Some(first) = self.0.first() else { return String::new() };
+        let message = first.message.split_whitespace().collect::<Vec<_>>().join(" ");
+        let place = format!("{}:{}:{}", first.file, first.line, first.column);
+        match self.0.len() {
+            1 => format!("{place}: {message}"),
+            all => format!("{place}: {message} (and {} more)", all - 1),
+        }
+    }
+
     /// The problems.
     pub fn into_vec(self) -> Vec<Problem> {
         self.0

@@ -4,6 +4,7 @@
 use super::View;
 use crate::{
     seen::{Seen, Unseen},
+    signals::{Power, power_of},
     time::Tick,
 };
 
@@ -53,8 +54,22 @@ fn mains_returned(view: &View<'_>, host: usize) -> Option<Tick> {
     supplies
         .iter()
         .filter_map(|supply| view.plant.supplies.get(*supply))
-        .filter_map(|supply| view.journal.supplies.get(&supply.name)?.returned)
+        .filter_map(|supply| returned(view, &supply.name))
         .max()
+}
+
+/// When the mains of a supply last came back; the reading at hand counts before it is remembered.
+fn returned(view: &View<'_>, supply: &str) -> Option<Tick> {
+    let memory = view.journal.supplies.get(supply)?;
+    let returns = match view.snapshot.supplies.get(supply) {
+        Some(Seen::Known { value, at })
+            if memory.on_battery_since.is_some() && power_of(&value.status) == Power::Mains =>
+        {
+            Some(*at)
+        }
+        _ => None,
+    };
+    returns.max(memory.returned)
 }
 
 /// Whether the way to a host is down, so that its silence proves nothing.

@@ -22,13 +22,13 @@ const SHORT_GRACE_SECONDS: u32 = 5;
 /// How many pods one step ends at most; the rest is the next step's.
 const PODS_PER_STEP: usize = 50;
 
-pub(super) fn uncordon(walk: &Walk<'_>, unit: &Unit) -> Found {
-    Ok(Try {
+pub(super) fn uncordon(walk: &Walk<'_>, unit: &Unit) -> Try {
+    Try {
         rung: Rung::Uncordon,
         action: Action::Uncordon { node: host_name(walk.view.plant, unit) },
         deadline: API_CALL,
         gap: CORDON_GAP,
-    })
+    }
 }
 
 pub(super) fn drain(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {

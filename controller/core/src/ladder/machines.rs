@@ -182,12 +182,12 @@ fn is_service_left(walk: &Walk<'_>, host: UnitId) -> bool {
         .any(|(unit, row)| matches!(unit.kind, Kind::Server | Kind::Agent) && row.left)
 }
 
-pub(super) fn power_off_self(walk: &Walk<'_>) -> Found {
+pub(super) fn power_off_self(walk: &Walk<'_>) -> Try {
     let declared = walk.view.plant.declared == Target::Poweroff;
-    Ok(Try {
+    Try {
         rung: Rung::PowerOff,
         action: Action::PowerOffSelf { reboot_if_mains: !declared },
         deadline: QUICK_CALL,
         gap: POWER_OFF_GAP,
-    })
+    }
 }

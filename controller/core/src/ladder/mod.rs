@@ -58,10 +58,10 @@ pub(crate) fn offer(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Offe
     let found = match (unit.kind, row.wanted) {
         (Kind::Host, Wanted::Up) => machines::wake(walk, unit, row),
         (Kind::Host, _) => machines::power_off(walk, id, unit, row),
-        (Kind::Own, Wanted::Down) => machines::power_off_self(walk),
+        (Kind::Own, Wanted::Down) => Ok(machines::power_off_self(walk)),
         (Kind::Server | Kind::Agent, Wanted::Up) => machines::start(walk, unit, row),
         (Kind::Server | Kind::Agent, _) => machines::stop(walk, unit, row),
-        (Kind::Node, Wanted::Up) => drain::uncordon(walk, unit),
+        (Kind::Node, Wanted::Up) => Ok(drain::uncordon(walk, unit)),
         (Kind::Node, _) => drain::drain(walk, unit, row),
         (Kind::Storage, _) => drain::carriers_away(walk, unit),
         (Kind::Snapshot, _) => cluster::snapshot(walk, unit, row),

@@ -172,21 +172,25 @@ fn step_phase(memory: &mut SupplyMemory, fired: Option<Cause>, context: &Context
             enter(memory, Phase::Clear);
             memory.cause = None;
         }
-        (Phase::Falling, None) if !on_battery && memory.mains_since.is_some() => {
-            enter(memory, Phase::Held);
-        }
         // On battery again: falling at once, no trigger is waited for.
         (Phase::Held, None) if on_battery => enter(memory, Phase::Falling),
-        // What a policy does not let go by itself, a person lets go with a mask.
-        (Phase::Held, None)
-            if context.plan.resume_by_itself
-                && super::gate(context.plan, context.seen, memory, context.now).is_open() =>
+        (Phase::Falling | Phase::Held, None)
+            if !on_battery && memory.mains_since.is_some() && lifts(memory, context) =>
         {
             enter(memory, Phase::Clear);
             memory.cause = None;
         }
+        (Phase::Falling, None) if !on_battery && memory.mains_since.is_some() => {
+            enter(memory, Phase::Held);
+        }
         _ => {}
     }
+}
+
+/// Whether the signal goes by itself. What a policy does not let go, a person does, with a mask.
+fn lifts(memory: &SupplyMemory, context: &Context<'_>) -> bool {
+    context.plan.resume_by_itself
+        && super::gate(context.plan, context.seen, memory, context.now).is_open()
 }
 
 fn masked(memory: &SupplyMemory, context: &Context<'_>) -> bool {

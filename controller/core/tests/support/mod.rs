@@ -1,6 +1,13 @@
 //! What the tests share: policies, still worlds to decide on, and a perfect world that moves.
 
-#![allow(dead_code, reason = "every test binary uses its own part of this")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "every test binary uses its own part of this; a test that cannot go on fails"
+)]
 
 pub(crate) mod toy;
 pub(crate) mod worlds;

@@ -38,6 +38,7 @@ enum Power {
     Halting(u64),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own")]
 struct Machine {
     role: Role,
     power: Power,
@@ -210,7 +211,7 @@ impl World {
         })
     }
 
-    fn facts(&self, machine: &Machine, wall: i64) -> HostFacts {
+    fn facts(machine: &Machine, wall: i64) -> HostFacts {
         let is = |role| (machine.role == role).then(|| service(machine.service));
         HostFacts {
             boot_id: "b".into(),
@@ -238,7 +239,7 @@ impl World {
             let started = self.journal.started;
             let seen = if answers {
                 self.machines.get_mut(&name).unwrap().heard = Some(seconds);
-                Seen::known(self.facts(&self.machines[&name], wall), now)
+                Seen::known(Self::facts(&self.machines[&name], wall), now)
             } else {
                 let heard = self.machines[&name].heard.map(|s| at(s - self.booted));
                 Seen::unknown(Unseen::Silent, heard.unwrap_or(started))

@@ -11,6 +11,10 @@ use super::{documents::TEMPORARY, make_folder};
 /// A temporary file older than this belongs to nobody who still lives: a write takes milliseconds.
 const ABANDONED: Duration = Duration::from_secs(60);
 
+/// How long a command that only looks may be in the way of the one that acts.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS: u32 = 5;
+
 /// Says that this process is the one that acts. The kernel gives it back when the process ends,
 /// however it ends.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ impl StateLock {
             .mode(0o600)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
+        match try_exclusive(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(LockError::Held { holder: holder(&mut file), path });
@@ -69,6 +73,27 @@ impl StateLock {
         write_number(&mut file).ok();
         sweep(folder);
         Ok(Self { _file: file })
+    }
+}
+
+/// A command that only looks ([`lock_holder`]) has the file for an instant.
+fn try_exclusive(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOOKS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK),
+            other => return other,
+        }
+    }
+    file.try_lock()
+}
+
+/// Which process holds the lock of a state directory, as `process N`; `None` if nobody does, or if
+/// it cannot be told. Only looks: a daemon that starts meanwhile is not kept from it.
+pub fn lock_holder(folder: &Path) -> Option<String> {
+    let mut file = File::open(folder.join("lock")).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(holder(&mut file)),
+        Ok(()) | Err(TryLockError::Error(_)) => None,
     }
 }
 
@@ -111,6 +136,18 @@ fn is_abandoned(entry: &fs::DirEntry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_only_looks_is_told_the_holder_and_keeps_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(lock_holder(folder.path()), None);
+        let lock = StateLock::acquire(folder.path()).unwrap();
+        let expected = format!("process {}", std::process::id());
+        assert_eq!(lock_holder(folder.path()), Some(expected));
+        drop(lock);
+        assert_eq!(lock_holder(folder.path()), None);
+        StateLock::acquire(folder.path()).unwrap();
+    }
 
     #[test]
     fn one_at_a_time_and_the_other_is_named() {

@@ -16,7 +16,7 @@ use ananke_ports::{Store, StoreError};
 
 use self::{documents::Documents, journal::JournalFiles};
 
-pub use self::lock::{LockError, StateLock};
+pub use self::lock::{LockError, StateLock, lock_holder};
 
 /// The state directory on a file system. Folders have mode 0700, files 0600.
 ///

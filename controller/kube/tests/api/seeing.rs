@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use crate::fake::{
-    FakeApi, HELM_RELEASES, KUSTOMIZATIONS, NODE_LEASES, NODES, PODS, Reply, facts_until,
-    kubeconfig, status,
-};
 use ananke_core::observe::ApiHealth;
 use ananke_kube::KubeCluster;
 use ananke_ports::{Cluster, ClusterError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::fake::{
+    FakeApi, HELM_RELEASES, KUSTOMIZATIONS, NODE_LEASES, NODES, PODS, Reply, facts_until,
+    kubeconfig, status,
+};
 
 /// For calls that are answered.
 const ENOUGH: Duration = Duration::from_secs(10);

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use crate::fake::{FakeApi, MIRRORS, NODES, Reply, facts_until, status};
 use ananke_core::{
     marks::{ANNOTATION, Mark},
     observe::{GitopsKind, GitopsRef},
     step::PodRef,
 };
+use ananke_kube::KubeCluster;
 use ananke_ports::{Cluster, ClusterError, EventNote, EventSeverity, Publication};
 use serde_json::{Value, json};
+
+use crate::fake::{FakeApi, MIRRORS, NODES, PODS, Reply, facts_until, status};
 
 /// For calls that are answered.
 const ENOUGH: Duration = Duration::from_secs(10);
@@ -21,6 +23,17 @@ const EVICTION: &str = "/api/v1/namespaces/apps/pods/a/eviction";
 
 fn mark() -> Mark {
     Mark { run: "r7".into(), at_unix_seconds: 5, ..Mark::default() }
+}
+
+/// An API with the pod of [`pod`], seen.
+async fn with_pod() -> (FakeApi, KubeCluster) {
+    let api = FakeApi::start().await;
+    api.put(NODES, json!({"metadata": {"name": "titan-04"}}));
+    let metadata = json!({"name": "a", "namespace": "apps", "uid": "u-a"});
+    api.put(PODS, json!({"metadata": metadata, "spec": {"nodeName": "titan-04"}}));
+    let cluster = api.cluster();
+    facts_until(&cluster, Result::is_ok).await.unwrap();
+    (api, cluster)
 }
 
 fn pod() -> PodRef {
@@ -126,8 +139,7 @@ async fn nothing_is_sent_to_an_api_that_is_away() {
 
 #[tokio::test]
 async fn a_disruption_budget_is_told_from_back_pressure() {
-    let api = FakeApi::start().await;
-    let cluster = api.cluster();
+    let (api, cluster) = with_pod().await;
     let mut budget = status(429, "TooManyRequests", "would violate the pod's disruption budget");
     budget["details"] = json!({"causes": [{"reason": "DisruptionBudget", "message": "needs 1"}]});
     let mut pressure = status(429, "TooManyRequests", "too many requests");
@@ -146,8 +158,7 @@ async fn a_disruption_budget_is_told_from_back_pressure() {
 
 #[tokio::test]
 async fn a_pod_that_is_gone_has_ended() {
-    let api = FakeApi::start().await;
-    let cluster = api.cluster();
+    let (api, cluster) = with_pod().await;
     cluster.evict(&pod(), ENOUGH).await.unwrap();
     let body = api.asked("POST", EVICTION).pop().unwrap().body;
     assert_eq!(body["deleteOptions"]["preconditions"]["uid"], json!("u-a"));
@@ -161,9 +172,15 @@ async fn a_pod_that_is_gone_has_ended() {
     cluster.delete_pod(&pod(), None, ENOUGH).await.unwrap();
     assert_eq!(api.asked("DELETE", path).pop().unwrap().body.get("gracePeriodSeconds"), None);
 
-    let words = "Operation cannot be fulfilled on pods \"a\": Precondition failed: \
-                 UID in precondition: u-a, UID in object meta: u-b";
-    for answer in [status(404, "NotFound", "gone"), status(409, "Conflict", words)] {
+    let evicting = "Operation cannot be fulfilled on pods \"a\": Precondition failed: \
+                    UID in precondition: u-a, UID in object meta: u-b";
+    let deleting = "Operation cannot be fulfilled on Pod \"a\": the UID in the precondition (u-a) \
+                    does not match the UID in record (u-b)";
+    for answer in [
+        status(404, "NotFound", "gone"),
+        status(409, "Conflict", evicting),
+        status(409, "Conflict", deleting),
+    ] {
         let code = u16::try_from(answer["code"].as_u64().unwrap()).unwrap();
         api.answer("DELETE", path, Reply::Json(code, answer.clone()));
         api.answer("POST", EVICTION, Reply::Json(code, answer));
@@ -173,6 +190,10 @@ async fn a_pod_that_is_gone_has_ended() {
     api.answer("DELETE", path, Reply::Json(409, status(409, "Conflict", "another reason")));
     let other = cluster.delete_pod(&pod(), None, ENOUGH).await;
     assert!(matches!(other, Err(ClusterError::Conflict { .. })), "{other:?}");
+
+    let asked = api.asked("POST", EVICTION).len();
+    cluster.evict(&PodRef { uid: "u-before".into(), ..pod() }, ENOUGH).await.unwrap();
+    assert_eq!(api.asked("POST", EVICTION).len(), asked, "the watch knows that it is gone");
 }
 
 fn publication(state: &str) -> Publication {
@@ -227,6 +248,21 @@ async fn an_edit_by_a_person_is_reported_and_the_status_still_told() {
     }
     assert_eq!(api.asked("PATCH", MIRROR).len(), 2, "one for the spec, one for the status");
     assert_eq!(api.asked("PATCH", MIRROR_STATUS).len(), 1);
+}
+
+#[tokio::test]
+async fn a_status_beside_an_edited_spec_is_said_of_the_generation_that_was_ours() {
+    let api = FakeApi::start().await;
+    api.answer("PATCH", MIRROR, applied("20"));
+    api.answer("PATCH", MIRROR_STATUS, applied("21"));
+    let cluster = api.cluster();
+    cluster.publish(&publication("Running"), ENOUGH).await.unwrap();
+    api.answer("PATCH", MIRROR, Reply::Json(409, status(409, "Conflict", "kubectl-edit")));
+    let changed = Publication { spec: json!({"target": "poweroff"}), ..publication("Down") };
+    cluster.publish(&changed, ENOUGH).await.unwrap_err();
+    let told = api.asked("PATCH", MIRROR_STATUS).pop().unwrap().body;
+    assert_eq!(told["status"]["state"], json!("Down"));
+    assert_eq!(told["status"]["observedGeneration"], json!(4));
 }
 
 #[tokio::test]

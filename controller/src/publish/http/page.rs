@@ -78,9 +78,8 @@ fn battery(told: &Published) -> String {
 fn verdict(told: &Published) -> String {
     let status = &told.status;
     let ready = status.conditions.iter().find(|c| c.condition_type == "Ready");
-    let row = |name: &str, value: &str| {
-        format!("<div><dt>{name}</dt><dd>{}</dd></div>", escaped(value))
-    };
+    let row =
+        |name: &str, value: &str| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escaped(value));
     let target = told.spec.get("target").and_then(|target| target.as_str()).unwrap_or("");
     let effective = status.effective_target.map(|t| t.to_string()).unwrap_or_default();
     let word = |s: ConditionStatus| match s {

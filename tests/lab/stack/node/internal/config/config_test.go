@@ -9,7 +9,7 @@ import (
 
 func TestReadTakesOneServerOrSeveralAndLetsOtherKeysThrough(t *testing.T) {
 	for content, wanted := range map[string]int{
-		"node-name: n1\nnode-ip: 10.0.0.1\nserver: https://a:6443\ntoken: t\n":       1,
+		"node-name: n1\nnode-ip: 10.0.0.1\nserver: https://a:6443\ntoken: t\n":         1,
 		"node-name: n1\nnode-ip: 10.0.0.1\nserver: [https://a:6443, https://b:6443]\n": 2,
 	} {
 		t.Setenv(layout.RootVariable, t.TempDir())

@@ -1,0 +1,251 @@
+//! The hand that kills: a wrapper round the acting ports and the store that knows nothing of what
+//! they are for, counts effects, and lets their owner die between any two of them.
+
+use std::{
+    future::{Future, pending},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use ananke_core::{marks::Mark, observe::*, step::PodRef};
+use ananke_ports::*;
+use ananke_sim::ports::{Death, MemoryStore};
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+/// Where a daemon is killed. Writes and effects are counted from 1 over the whole story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// In this write of the store.
+    Write(u64, Death),
+    /// Before this effect reaches the world: its mark is in the journal.
+    Before(u64),
+    /// After this effect reached the world, before its answer came.
+    After(u64),
+    /// At this instant of the world, whatever it does.
+    At(u64),
+}
+
+/// Counts the effects of all lives of a daemon.
+#[derive(Default)]
+pub struct Effects {
+    count: AtomicU64,
+    names: Mutex<Vec<String>>,
+}
+
+impl Effects {
+    /// What they were, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.names.lock().unwrap().clone()
+    }
+}
+
+/// One life.
+pub struct Hand {
+    /// Cancelled when the life is over.
+    pub dead: CancellationToken,
+    effects: Arc<Effects>,
+    point: Option<Point>,
+}
+
+impl Hand {
+    /// A life that ends at a point, if one is given.
+    pub fn new(effects: &Arc<Effects>, point: Option<Point>) -> Arc<Self> {
+        let (dead, effects) = (CancellationToken::new(), Arc::clone(effects));
+        Arc::new(Self { dead, effects, point })
+    }
+
+    /// The ports of this life.
+    pub fn hold(self: &Arc<Self>, ports: Ports, store: Arc<MemoryStore>) -> Ports {
+        let hold = |hand: &Arc<Self>| Arc::clone(hand);
+        Ports {
+            hosts: Arc::new(Held { hand: hold(self), inner: ports.hosts }),
+            wake: Arc::new(Held { hand: hold(self), inner: ports.wake }),
+            cluster: Arc::new(Held { hand: hold(self), inner: ports.cluster }),
+            machine: Arc::new(Held { hand: hold(self), inner: ports.machine }),
+            store: Arc::new(Held { hand: hold(self), inner: store }),
+            ..ports
+        }
+    }
+
+    /// A call that changes nothing that counts; the dead make none.
+    async fn alive<T>(&self, call: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            () = self.dead.cancelled() => pending().await,
+            answer = call => answer,
+        }
+    }
+
+    async fn effect<T>(&self, name: String, call: impl Future<Output = T>) -> T {
+        if self.dead.is_cancelled() {
+            return pending().await;
+        }
+        let number = self.effects.count.fetch_add(1, Ordering::Relaxed) + 1;
+        self.effects.names.lock().unwrap().push(name);
+        if self.point == Some(Point::Before(number)) {
+            self.dead.cancel();
+        }
+        let answer = self.alive(call).await;
+        if self.point == Some(Point::After(number)) {
+            self.dead.cancel();
+            return pending().await;
+        }
+        answer
+    }
+}
+
+struct Held<P: ?Sized> {
+    hand: Arc<Hand>,
+    inner: Arc<P>,
+}
+
+#[async_trait]
+impl Hosts for Held<dyn Hosts> {
+    async fn probe(&self, host: &str, deadline: Duration) -> Result<HostFacts, HostError> {
+        self.hand.alive(self.inner.probe(host, deadline)).await
+    }
+
+    async fn run(
+        &self,
+        host: &str,
+        command: &HostCommand,
+        deadline: Duration,
+    ) -> Result<(), HostError> {
+        let name = format!("{command:?} on {host}");
+        self.hand.effect(name, self.inner.run(host, command, deadline)).await
+    }
+}
+
+#[async_trait]
+impl Wake for Held<dyn Wake> {
+    async fn wake(&self, host: &str, deadline: Duration) -> Result<(), WakeError> {
+        self.hand.effect(format!("Wake {host}"), self.inner.wake(host, deadline)).await
+    }
+}
+
+#[async_trait]
+impl Machine for Held<dyn Machine> {
+    fn boot_id(&self) -> String {
+        self.inner.boot_id()
+    }
+
+    async fn power_off(&self, deadline: Duration) -> Result<(), MachineError> {
+        self.hand.effect("PowerOff here".into(), self.inner.power_off(deadline)).await
+    }
+
+    async fn reboot(&self, deadline: Duration) -> Result<(), MachineError> {
+        self.hand.effect("Reboot here".into(), self.inner.reboot(deadline)).await
+    }
+}
+
+#[async_trait]
+impl Cluster for Held<dyn Cluster> {
+    async fn health(&self, deadline: Duration) -> Result<ApiHealth, ClusterError> {
+        self.hand.alive(self.inner.health(deadline)).await
+    }
+
+    async fn facts(&self, deadline: Duration) -> Result<ClusterFacts, ClusterError> {
+        self.hand.alive(self.inner.facts(deadline)).await
+    }
+
+    async fn changed(&self) {
+        self.hand.alive(self.inner.changed()).await;
+    }
+
+    async fn cordon(&self, node: &str, mark: &Mark, by: Duration) -> Result<(), ClusterError> {
+        self.hand.effect(format!("Cordon {node}"), self.inner.cordon(node, mark, by)).await
+    }
+
+    async fn uncordon(&self, node: &str, deadline: Duration) -> Result<(), ClusterError> {
+        self.hand.effect(format!("Uncordon {node}"), self.inner.uncordon(node, deadline)).await
+    }
+
+    async fn suspend(
+        &self,
+        object: &GitopsRef,
+        mark: &Mark,
+        deadline: Duration,
+    ) -> Result<(), ClusterError> {
+        let name = format!("Suspend {object}");
+        self.hand.effect(name, self.inner.suspend(object, mark, deadline)).await
+    }
+
+    async fn resume(&self, object: &GitopsRef, deadline: Duration) -> Result<(), ClusterError> {
+        self.hand.effect(format!("Resume {object}"), self.inner.resume(object, deadline)).await
+    }
+
+    async fn evict(&self, pod: &PodRef, deadline: Duration) -> Result<(), ClusterError> {
+        self.hand.effect(format!("Evict {}", pod.name), self.inner.evict(pod, deadline)).await
+    }
+
+    async fn delete_pod(
+        &self,
+        pod: &PodRef,
+        grace_seconds: Option<u32>,
+        deadline: Duration,
+    ) -> Result<(), ClusterError> {
+        let name = format!("Delete {}", pod.name);
+        self.hand.effect(name, self.inner.delete_pod(pod, grace_seconds, deadline)).await
+    }
+
+    async fn publish(&self, what: &Publication, deadline: Duration) -> Result<(), ClusterError> {
+        self.hand.alive(self.inner.publish(what, deadline)).await
+    }
+
+    async fn event(&self, note: &EventNote, deadline: Duration) -> Result<(), ClusterError> {
+        self.hand.alive(self.inner.event(note, deadline)).await
+    }
+
+    async fn renew_lease(&self, deadline: Duration) -> Result<(), ClusterError> {
+        self.hand.alive(self.inner.renew_lease(deadline)).await
+    }
+}
+
+impl Held<MemoryStore> {
+    /// Whoever dies in a write is dead before the next line of code.
+    fn on<T>(&self, call: impl FnOnce(&MemoryStore) -> T) -> T {
+        let answer = call(&self.inner);
+        if self.inner.is_dead() {
+            self.hand.dead.cancel();
+        }
+        answer
+    }
+}
+
+impl Store for Held<MemoryStore> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.on(|store| store.read(path))
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.on(|store| store.write(path, bytes))
+    }
+
+    fn remove(&self, path: &str) -> Result<(), StoreError> {
+        self.on(|store| store.remove(path))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        self.on(|store| store.list(folder))
+    }
+
+    fn set_aside(&self, path: &str) -> Result<String, StoreError> {
+        self.on(|store| store.set_aside(path))
+    }
+
+    fn append(&self, lines: &str) -> Result<(), StoreError> {
+        self.on(|store| store.append(lines))
+    }
+
+    fn journal(&self) -> Result<Vec<String>, StoreError> {
+        self.on(|store| store.journal())
+    }
+
+    fn rotate(&self, lines: &str) -> Result<(), StoreError> {
+        self.on(|store| store.rotate(lines))
+    }
+}

@@ -1,0 +1,358 @@
+//! The stage: a world, a state directory, a document, and the daemon that lives and dies there.
+
+mod hand;
+mod play;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use ananke::{
+    daemon::Daemon,
+    publish::{Published, Publisher},
+    run::Mode,
+    state::{Answer, REQUESTS, Request},
+    wiring::policy::InForce,
+};
+use ananke_crds::policy::{ConditionStatus, Target};
+use ananke_ports::Store as _;
+use ananke_sim::{
+    audit::{Expect, Wanted, audit, audit_rest},
+    ports::{MemoryStore, MemoryWorld, WorldHandle as _},
+    world::{Fate, World},
+};
+pub use hand::Point;
+use hand::{Effects, Hand};
+pub use play::{play, same_every_time, survives};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{log, scenes::Scene};
+
+/// How often the stage looks, in virtual time.
+const LOOK: Duration = Duration::from_millis(100);
+/// `RestartSec` of the unit.
+const RESTART: Duration = Duration::from_secs(2);
+/// What is watched for rest at the end of each story.
+const REST: Duration = Duration::from_secs(120);
+
+/// A daemon that lives.
+struct Life {
+    hand: Arc<Hand>,
+    daemon: JoinHandle<anyhow::Result<()>>,
+    told: watch::Receiver<Option<Arc<Published>>>,
+}
+
+/// Where a story is played.
+pub struct Stage {
+    /// The state directory.
+    pub store: Arc<MemoryStore>,
+    /// What the audit at the end expects beyond the targets.
+    pub expect: Expect,
+    /// Whether the end is at rest.
+    pub rests: bool,
+    world: Arc<MemoryWorld>,
+    before: World,
+    document: String,
+    policies: watch::Sender<Arc<InForce>>,
+    effects: Arc<Effects>,
+    point: Option<Point>,
+    life: Option<Life>,
+    replay: String,
+    told_until: u64,
+    asked: u32,
+}
+
+impl Stage {
+    fn new(scene: Scene, seed: u64, point: Option<Point>, replay: String) -> Self {
+        let before = (scene.world)(seed);
+        let document = (scene.document)();
+        let in_force = InForce::of(&document, "desired/story.yaml").unwrap();
+        let store = Arc::new(MemoryStore::new());
+        if let Some(Point::Write(at, how)) = point {
+            store.die_at(at, how);
+        }
+        Self {
+            told_until: before.trace.len(),
+            world: Arc::new(MemoryWorld::new(before.clone())),
+            expect: Expect::running(),
+            rests: true,
+            policies: watch::Sender::new(Arc::new(in_force)),
+            effects: Arc::new(Effects::default()),
+            life: None,
+            asked: 0,
+            store,
+            before,
+            document,
+            point,
+            replay,
+        }
+    }
+
+    /// Begins a paragraph of the story.
+    pub fn tell(&mut self, text: &str) {
+        self.catch_up();
+        println!("{}-- {text}", log::clock(self.now()));
+    }
+
+    /// Now, in milliseconds of the world.
+    pub fn now(&self) -> u64 {
+        self.world.now_millis()
+    }
+
+    /// Looks at the world.
+    pub fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        self.world.look(look).unwrap()
+    }
+
+    /// Changes the world in a way that fate has no word for.
+    pub fn change(&self, change: impl FnOnce(&mut World)) {
+        self.world
+            .act(|world| {
+                change(world);
+                world.touch();
+            })
+            .unwrap();
+    }
+
+    /// Fate does something.
+    pub fn fate(&mut self, fate: &Fate) {
+        self.tell(&format!("fate: {fate}"));
+        self.world.act(|world| world.suffer(fate)).unwrap().unwrap();
+    }
+
+    /// The operator edits the target.
+    pub fn declare(&mut self, target: Target) {
+        self.tell(&format!("the operator declares {target}"));
+        let wanted = match target {
+            Target::Running => Wanted::Running,
+            Target::ClusterOnlyDown => Wanted::ClusterOnlyDown,
+            Target::Poweroff => Wanted::Poweroff,
+        };
+        self.expect = self.expect.clone().declared(self.now(), wanted);
+        self.edit("target", &target.to_string());
+    }
+
+    /// The operator edits one key of `spec`.
+    pub fn edit(&mut self, key: &str, value: &str) {
+        let line = |line: &str| {
+            let is_it = line.trim_start().starts_with(&format!("{key}:"));
+            if is_it { format!("  {key}: {value}") } else { line.to_owned() }
+        };
+        self.document = self.document.lines().map(line).collect::<Vec<_>>().join("\n");
+        let in_force = InForce::of(&self.document, "desired/story.yaml");
+        self.policies.send_replace(Arc::new(in_force.unwrap()));
+    }
+
+    /// Asks something of the daemon, and waits for its answer.
+    pub async fn ask(&mut self, request: &Request) -> Answer {
+        self.tell(&format!("a command asks: {request:?}"));
+        self.asked += 1;
+        let name = format!("{REQUESTS}/r{}", self.asked);
+        self.store.write(&format!("{name}.json"), &serde_json::to_vec(request).unwrap()).unwrap();
+        let answer = format!("{name}.answer.json");
+        let store = Arc::clone(&self.store);
+        let answered = move |_: &World| store.read(&answer).ok().flatten().is_some();
+        self.until("the request is answered", 10, answered).await;
+        let bytes = self.store.read(&format!("{name}.answer.json")).unwrap().unwrap();
+        self.store.remove(&format!("{name}.answer.json")).unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    /// Waits for something in the world, in seconds of the world.
+    pub async fn until(&mut self, what: &str, within: u64, done: impl Fn(&World) -> bool) {
+        let until = self.now() + within * 1000;
+        while !self.look(&done) {
+            if self.now() > until {
+                self.fail(&format!("not within {within} s: {what}"));
+            }
+            self.pass(LOOK).await;
+        }
+        self.tell(what);
+    }
+
+    /// Waits until the daemon tells something.
+    pub async fn until_told(
+        &mut self,
+        what: &str,
+        within: u64,
+        done: impl Fn(&Published) -> bool,
+    ) -> Arc<Published> {
+        let until = self.now() + within * 1000;
+        loop {
+            if let Some(told) = self.told().filter(|told| done(told)) {
+                self.tell(what);
+                return told;
+            }
+            if self.now() > until {
+                self.fail(&format!("not told within {within} s: {what}"));
+            }
+            self.pass(LOOK).await;
+        }
+    }
+
+    /// Waits until the daemon says that it has arrived, and looks whether that is so.
+    pub async fn arrives(&mut self, target: Target, within: u64) {
+        let is_there = |told: &Published| {
+            told.status.effective_target == Some(target) && condition(told, "Ready").is_some()
+        };
+        self.until_told(&format!("ananke says: {target}, Ready"), within, is_there).await;
+        let is_so = self.look(|world| match target {
+            Target::Running => is_up(world) && nothing_of_ours(world),
+            Target::ClusterOnlyDown => is_stopped(world) && all_on(world),
+            Target::Poweroff => all_off(world),
+        });
+        self.check(is_so, &format!("told Ready at {target} while the world is not"));
+    }
+
+    /// Lets time pass; whoever dies meanwhile is started again by systemd.
+    pub async fn pass(&mut self, span: Duration) {
+        let mut left = span;
+        while !left.is_zero() {
+            let nap = left.min(LOOK);
+            tokio::time::sleep(nap).await;
+            left -= nap;
+            self.catch_up();
+            if let Some(Point::At(at)) = self.point
+                && self.now() >= at
+                && let Some(life) = &self.life
+            {
+                self.point = None;
+                life.hand.dead.cancel();
+            }
+            if self.life.as_ref().is_some_and(|life| life.hand.dead.is_cancelled()) {
+                self.kill_minus_9().await;
+                tokio::time::sleep(RESTART).await;
+                self.start();
+            }
+            if self.life.as_ref().is_some_and(|life| life.daemon.is_finished()) {
+                self.fail("the daemon has ended by itself");
+            }
+        }
+    }
+
+    /// Starts the daemon over the same world and the same state directory.
+    pub fn start(&mut self) {
+        self.tell("ananke starts");
+        let hand = Hand::new(&self.effects, self.point);
+        let mut publisher = Publisher::new(Vec::new());
+        let told = publisher.published();
+        let mut policies = self.policies.subscribe();
+        let (world, store) = (Arc::clone(&self.world), Arc::clone(&self.store));
+        let held = Arc::clone(&hand);
+        let daemon = tokio::spawn(async move {
+            let wire = |_: &InForce| {
+                Ok(held.hold(ananke_sim::ports::ports(&world, store.clone()), store.clone()))
+            };
+            let daemon = Daemon { wire, mode: Mode::Act, polls: BTreeMap::new() };
+            daemon.run(&mut publisher, &mut policies, &CancellationToken::new()).await
+        });
+        self.life = Some(Life { hand, daemon, told });
+    }
+
+    /// Ends every task of the daemon without any goodbye.
+    pub async fn kill_minus_9(&mut self) {
+        let Some(life) = self.life.take() else { return };
+        self.tell("ananke is killed with -9");
+        life.hand.dead.cancel();
+        life.daemon.abort();
+        let _ = life.daemon.await;
+        self.store.revive();
+        // It dies once.
+        self.point = None;
+    }
+
+    /// What the daemon told last.
+    pub fn told(&self) -> Option<Arc<Published>> {
+        self.life.as_ref().and_then(|life| life.told.borrow().clone())
+    }
+
+    /// Fails the story if something is not so.
+    #[track_caller]
+    pub fn check(&mut self, is_so: bool, otherwise: &str) {
+        if !is_so {
+            self.fail(otherwise);
+        }
+    }
+
+    /// Ends the story: rest, and the audit of the world.
+    async fn end(&mut self) {
+        self.pass(Duration::from_secs(10)).await;
+        let (resting, quiet) = (self.world.snapshot(), self.rests);
+        self.pass(REST).await;
+        let after = self.world.snapshot();
+        let mut violations = audit(&self.before, &after, &self.expect);
+        if quiet {
+            violations.extend(audit_rest(&resting, &after));
+        }
+        self.tell(&format!("the end; the audit finds {} violations", violations.len()));
+        if !violations.is_empty() {
+            let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            self.fail(&format!("the audit of the world:\n  {}", lines.join("\n  ")));
+        }
+    }
+
+    /// Ends the story badly.
+    #[track_caller]
+    pub fn fail(&mut self, why: &str) -> ! {
+        self.catch_up();
+        let mut text = format!("{why}\n\n  again: {}\n", self.replay);
+        if let Some(told) = self.told() {
+            let sentence = told.status.sentence.clone().unwrap_or_default();
+            text.push_str(&format!("  ananke says: {sentence}\n"));
+            for line in told.live.steps.iter().chain(&told.live.leaves).chain(&told.live.blocked) {
+                text.push_str(&format!("    {line}\n"));
+            }
+        }
+        panic!("{text}");
+    }
+
+    /// Tells what has happened since.
+    fn catch_up(&mut self) {
+        let (lines, until) = self.look(|world| {
+            let skip = usize::try_from(self.told_until).unwrap();
+            let lines: Vec<String> = world.trace.iter().skip(skip).filter_map(log::line).collect();
+            (lines, world.trace.len())
+        });
+        self.told_until = until;
+        for line in lines {
+            println!("{line}");
+        }
+    }
+}
+
+/// The message of a condition that is true.
+pub fn condition(told: &Published, kind: &str) -> Option<String> {
+    let is_true = |c: &&ananke_crds::policy::Condition| {
+        c.status == ConditionStatus::True && c.condition_type == kind
+    };
+    told.status.conditions.iter().find(is_true).map(|c| c.message.clone())
+}
+
+/// Every host is on.
+pub fn all_on(world: &World) -> bool {
+    world.hosts.values().all(ananke_sim::world::Host::is_on)
+}
+
+/// Every host is off.
+pub fn all_off(world: &World) -> bool {
+    world.hosts.values().all(ananke_sim::world::Host::is_off)
+}
+
+/// No service runs, and no container lives.
+pub fn is_stopped(world: &World) -> bool {
+    world.hosts.values().all(|host| {
+        host.containers.is_empty() && host.service.as_ref().is_none_or(|unit| !unit.runs())
+    })
+}
+
+/// Every host is on, every service works, and the API answers.
+pub fn is_up(world: &World) -> bool {
+    all_on(world)
+        && world.api_ready()
+        && world.hosts.values().all(|host| host.service.is_none() || host.kubelet_works())
+}
+
+/// No mark of ours is left.
+pub fn nothing_of_ours(world: &World) -> bool {
+    world.cluster.nodes.values().all(|node| node.mark.is_none())
+        && world.cluster.gitops.iter().all(|object| object.mark.is_none())
+}

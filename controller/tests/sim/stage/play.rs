@@ -1,0 +1,118 @@
+//! Plays a story once, or once for each of the points at which its daemon is killed.
+
+use std::env;
+
+use ananke_sim::{ports::Death, rng::SplitMix64};
+
+use super::{Point, Stage};
+use crate::scenes::Scene;
+
+/// How often a story is told again with a daemon that dies in it.
+const DEATHS: u64 = 8;
+/// The seed of an ordinary run.
+const SEED: u64 = 20_260_101;
+
+/// What a run left behind.
+struct Record {
+    writes: u64,
+    effects: Vec<String>,
+    ended: u64,
+    hash: u64,
+}
+
+/// Plays a story.
+#[track_caller]
+pub fn play(name: &str, scene: Scene, story: impl AsyncFn(&mut Stage)) {
+    run(name, scene, seed(), None, &story);
+}
+
+/// Plays a story whole, and then again with the daemon killed at points that the seed draws: in
+/// writes, before and after effects, right after a poweroff was sent, and at any instant.
+#[track_caller]
+pub fn survives(name: &str, scene: Scene, story: impl AsyncFn(&mut Stage)) {
+    let seed = seed();
+    let whole = run(name, scene, seed, None, &story);
+    println!("{name}: {} writes, {} effects", whole.writes, whole.effects.len());
+    for point in points(seed, &whole) {
+        run(name, scene, seed, Some(point), &story);
+    }
+}
+
+/// Plays a story twice: one seed is one run.
+#[track_caller]
+pub fn same_every_time(name: &str, scene: Scene, story: impl AsyncFn(&mut Stage)) {
+    let seed = seed();
+    let (one, other) = (run(name, scene, seed, None, &story), run(name, scene, seed, None, &story));
+    assert_eq!(one.hash, other.hash, "two runs of seed {seed} differ");
+    assert_eq!((one.writes, one.effects), (other.writes, other.effects));
+    let another = run(name, scene, seed + 1, None, &story);
+    assert_ne!(one.hash, another.hash, "the seed changes nothing");
+}
+
+fn seed() -> u64 {
+    env::var("ANANKE_SEED").ok().map_or(SEED, |text| text.parse().unwrap())
+}
+
+#[track_caller]
+fn run(
+    name: &str,
+    scene: Scene,
+    seed: u64,
+    point: Option<Point>,
+    story: &impl AsyncFn(&mut Stage),
+) -> Record {
+    let replay =
+        format!("ANANKE_SEED={seed} cargo test -p ananke --test sim {name} -- --nocapture");
+    let killed = point.map_or_else(String::new, |point| format!(", killed at {point:?}"));
+    println!("\n=== {name}, seed {seed}{killed}");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut stage = Stage::new(scene, seed, point, format!("{replay}{killed}"));
+        stage.start();
+        story(&mut stage).await;
+        stage.end().await;
+        let record = Record {
+            writes: stage.store.writes(),
+            effects: stage.effects.names(),
+            ended: stage.now(),
+            hash: stage.look(|world| world.trace.hash()),
+        };
+        stage.kill_minus_9().await;
+        record
+    })
+}
+
+/// Draws points from the seed.
+fn points(seed: u64, whole: &Record) -> Vec<Point> {
+    let mut rng = SplitMix64::new(seed);
+    let count = u64::try_from(whole.effects.len()).unwrap();
+    let mut points: Vec<Point> = (0..DEATHS - 1)
+        .map(|turn| match turn % 4 {
+            0 => Point::Before(rng.between(1, count)),
+            1 => {
+                let deaths = [Death::Before, Death::Torn, Death::After];
+                let how = deaths[usize::try_from(rng.between(0, 2)).unwrap()];
+                Point::Write(rng.between(1, whole.writes), how)
+            }
+            2 => Point::After(rng.between(1, count)),
+            _ => Point::At(rng.between(0, whole.ended)),
+        })
+        .collect();
+    let offs: Vec<u64> = (1..)
+        .zip(&whole.effects)
+        .filter(|(_, name)| name.starts_with("PowerOff"))
+        .map(|(number, _)| number)
+        .collect();
+    points.push(match offs.len() {
+        0 => Point::After(rng.between(1, count)),
+        some => {
+            let which = rng.between(0, u64::try_from(some).unwrap() - 1);
+            Point::After(offs[usize::try_from(which).unwrap()])
+        }
+    });
+    points
+}
