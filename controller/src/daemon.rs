@@ -35,20 +35,20 @@ impl<W: Fn(&InForce) -> anyhow::Result<Ports>> Daemon<W> {
         cancel: &CancellationToken,
     ) -> anyhow::Result<()> {
         let first = Arc::clone(&policies.borrow());
-        let mut ports = (self.wire)(&first)?;
-        let (mut recorder, mut standing) = remembered(&ports)?;
+        let mut world = (self.wire)(&first)?;
+        let (mut recorder, mut standing) = remembered(&world)?;
         loop {
             let in_force = Arc::clone(&policies.borrow_and_update());
             let plant = &in_force.plant;
             let board = Arc::new(Board::new(
                 plant.supplies.iter().map(|supply| supply.name.clone()),
                 plant.hosts.iter().filter(|host| !host.is_self).map(|host| host.name.clone()),
-                ports.clock.now(),
+                world.clock.now(),
             ));
-            let _sources = Sources::start(plant, &ports, &board, &self.polls);
-            publisher.mirror_to(&ports);
+            let _sources = Sources::start(plant, &world, &board, &self.polls);
+            publisher.mirror_to(&world);
             let parts = Parts {
-                ports: ports.clone(),
+                ports: world.clone(),
                 mode: self.mode,
                 recorder: &mut recorder,
                 standing: &mut standing,
@@ -59,7 +59,7 @@ impl<W: Fn(&InForce) -> anyhow::Result<Ports>> Daemon<W> {
                 End::Rewire => tracing::info!("the policy names another world: wired anew"),
             }
             let next = Arc::clone(&policies.borrow());
-            ports = (self.wire)(&next)?;
+            world = (self.wire)(&next)?;
         }
     }
 }

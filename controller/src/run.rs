@@ -26,6 +26,9 @@ use crate::{
 /// Decisions are at least this far apart, however fast events come.
 const SHORTEST: Duration = Duration::from_millis(100);
 
+/// How often a disk that did not take the journal is tried again.
+const DISK_RETRY: Duration = Duration::from_secs(5);
+
 /// Whether the loop acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -48,7 +51,9 @@ pub struct Loop<'a> {
     run: Run,
     returns: (mpsc::UnboundedSender<Return>, mpsc::UnboundedReceiver<Return>),
     last: Option<Decision>,
+    /// What keeps the disk from taking the journal.
     disk: Option<String>,
+    disk_tried: Tick,
 }
 
 /// A step's call came back.
@@ -106,6 +111,7 @@ impl<'a> Loop<'a> {
             returns: mpsc::unbounded_channel(),
             last: None,
             disk: None,
+            disk_tried: Tick::default(),
         }
     }
 
@@ -149,6 +155,7 @@ impl<'a> Loop<'a> {
     fn turn(&mut self, in_force: &InForce) -> Duration {
         let now = self.ports.clock.now();
         let unix = self.ports.clock.wall_unix_seconds();
+        self.retry_disk(now);
         self.take_requests(unix);
         let snapshot = self.board.snapshot(now, self.standing.requests(now, unix));
         let decision = decide(&self.plant, self.recorder.journal(), &snapshot);
@@ -278,15 +285,28 @@ impl<'a> Loop<'a> {
     }
 
     fn disk_said(&mut self, kept: Result<(), StoreError>) {
-        match kept {
-            Ok(()) => self.disk = None,
-            Err(error) => {
-                let message = error.to_string();
-                if self.disk.as_ref() != Some(&message) {
-                    tracing::error!("{message}");
-                }
-                self.disk = Some(message);
+        if let Err(error) = kept {
+            let message = error.to_string();
+            if self.disk.as_ref() != Some(&message) {
+                tracing::error!("{message}");
             }
+            self.disk = Some(message);
+        }
+    }
+
+    /// The disk takes the journal again once it takes all of it: a line that went into the reserve
+    /// proves nothing, and lines are missing before it.
+    fn retry_disk(&mut self, now: Tick) {
+        if self.disk.is_none() || now.since(self.disk_tried) < DISK_RETRY {
+            return;
+        }
+        self.disk_tried = now;
+        match self.recorder.begin_segment() {
+            Ok(()) => {
+                self.disk = None;
+                tracing::info!("the journal is written again");
+            }
+            Err(error) => self.disk_said(Err(error)),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     plant::{Plant, Role},
     seen::{Seen, Unseen},
     signals::{self, Context, Gate, Phase, SupplyMemory},
-    step::PlannedStep,
+    step::{PlannedStep, Rung},
     table::{self, Wanted},
     unit::{Kind, Unit, UnitId},
     walk::{self, Row, Scope, Walk, signal_on},
@@ -413,6 +413,8 @@ impl Turns {
                 (true, true) if row.turn.is_none() => ended.push(unit.name.clone()),
                 // What is settled without being seen may come back, and has tried what it tried.
                 (false, _) if row.moot || row.left => {}
+                // Told to go off, and its services live again: it came up instead.
+                (false, true) if came_up_instead(walk, unit, row) => {}
                 (false, true) => ended.push(unit.name.clone()),
                 // The own host's poweroff is remembered for the whole boot.
                 (false, false)
@@ -427,6 +429,13 @@ impl Turns {
         }
         Self { began, ended }
     }
+}
+
+fn came_up_instead(walk: &Walk<'_>, unit: &Unit, row: &Row) -> bool {
+    unit.kind == Kind::Host
+        && row.wanted == Wanted::Down
+        && !row.blockers.is_empty()
+        && walk.view.journal.tries(&unit.name, Rung::PowerOff).is_some()
 }
 
 fn reports(walk: &Walk<'_>, draft: &Draft<'_, '_>) -> Vec<UnitReport> {

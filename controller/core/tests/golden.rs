@@ -373,15 +373,16 @@ fn cases(topic: &str) -> Vec<(String, Case)> {
 fn topic(topic: &str) {
     let cases = cases(topic);
     assert!(!cases.is_empty(), "{topic} has no case");
-    let mut report = String::new();
+    let mut report = Vec::new();
     for (name, case) in &cases {
         let faults = judge(case);
         if !faults.is_empty() {
             let faults = faults.join("\n    ");
-            report += &format!("\n  {topic}/{name} ({}) {}\n    {faults}", case.cites, case.about);
+            let Case { cites, about, .. } = case;
+            report.push(format!("{topic}/{name} ({cites}) {about}\n    {faults}"));
         }
     }
-    assert!(report.is_empty(), "{report}");
+    assert!(report.is_empty(), "\n  {}", report.join("\n  "));
 }
 
 macro_rules! topics {

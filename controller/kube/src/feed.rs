@@ -83,12 +83,11 @@ impl<W: Wire> Feed<W> {
         loop {
             let here = route.borrow_and_update().clone();
             let Some(server) = here.server else {
-                self.lose(&shared, Loss::Broken("no API server answers".to_owned()));
+                self.lose(&shared, Loss::Listing);
                 if route.changed().await.is_err() {
                     return;
                 }
                 pause = PAUSE;
-                self.lose(&shared, Loss::Listing);
                 continue;
             };
             tokio::select! {

@@ -127,7 +127,7 @@ impl Fleet {
         let current = self.current().filter(|now| servers.iter().any(|s| Arc::ptr_eq(s, now)));
         let mut answers = Vec::new();
         if let Some(server) = &current {
-            let answer = probe(server, patience(until, servers.len())).await;
+            let answer = probe(self, server, patience(until, servers.len())).await;
             if matches!(answer, Ok(ApiHealth::Ready)) {
                 self.settle(server);
                 return answer;
@@ -138,7 +138,7 @@ impl Fleet {
         let ask = |server: &Arc<Server>| {
             let server = Arc::clone(server);
             async move {
-                let answer = probe(&server, until).await;
+                let answer = probe(self, &server, until).await;
                 (server, answer)
             }
         };
@@ -215,7 +215,7 @@ fn patience(until: Instant, servers: usize) -> Instant {
     if servers > 1 { now + left / 2 } else { until }
 }
 
-async fn probe(server: &Server, until: Instant) -> Probed {
+async fn probe(fleet: &Fleet, server: &Server, until: Instant) -> Probed {
     let call = Call::reads("get /readyz");
     let request = match Request::new("/readyz").list(&ListParams::default()) {
         Ok(request) => request,
@@ -233,7 +233,10 @@ async fn probe(server: &Server, until: Instant) -> Probed {
             tracing::debug!(server = %server.url, said = %status.message, "not ready");
             Ok(ApiHealth::NotReady)
         }
-        Ok(Err(error)) => Err(errors::classify(&error, &call, &server.url)),
+        Ok(Err(error)) => {
+            fleet.note(&error);
+            Err(errors::classify(&error, &call, &server.url))
+        }
         Err(_) => Err(errors::overdue(&call, &server.url)),
     }
 }

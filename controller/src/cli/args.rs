@@ -156,6 +156,9 @@ pub(crate) struct Plan {
     /// For another target than the declared one
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Option<Target>,
+    /// As if every UPS said now that its battery is low
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) emergency: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -273,7 +276,7 @@ pub(crate) enum WorldCommand {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Validate {
-    /// Documents: PowerPolicy or HostConfiguration
+    /// Documents: `PowerPolicy` or `HostConfiguration`
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 }
@@ -287,10 +290,10 @@ pub(crate) struct Schema {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Document {
-    /// PowerPolicy
+    /// `PowerPolicy`
     #[default]
     Policy,
-    /// HostConfiguration
+    /// `HostConfiguration`
     HostConfiguration,
     /// The output of `status -o json`
     Status,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use ananke_core::decision::Waiting;
 use ananke_crds::explain::explain_field;
 
 use super::{
@@ -31,10 +30,10 @@ fn explain_document(field: &str) -> Result<Exit, Failure> {
     }
     say!("{}.{}  <{kind}>", found.document, found.path);
     if let Some(default) = &found.default {
-        say!("default: {default}");
+        paragraph(0, &format!("default: {default}"));
     }
     if let Some(example) = &found.example {
-        say!("example: {example}");
+        paragraph(0, &format!("example: {example}"));
     }
     say!("");
     paragraph(0, &found.doc);
@@ -65,10 +64,9 @@ fn explain_units(args: &Args, unit: Option<&str>) -> Result<Exit, Failure> {
     let config = config::load(args)?;
     let told = client::told_or_warned(&config)?;
     let published = &told.published;
-    let waiting = &published.live.waiting;
     let Some(unit) = unit else {
         paragraph(0, &published.status.sentence.clone().unwrap_or_default());
-        for leaf in waiting.iter().filter(|waiting| waiting.on.is_empty()) {
+        for leaf in published.live.waiting.iter().filter(|waiting| waiting.on.is_empty()) {
             paragraph(1, &format!("{}: {}", leaf.unit, leaf.message));
         }
         return Ok(Exit::Done);
@@ -76,25 +74,39 @@ fn explain_units(args: &Args, unit: Option<&str>) -> Result<Exit, Failure> {
     let known = published.status.units.iter().find(|known| known.name == unit);
     let known = known.ok_or_else(|| nearest(published, unit))?;
     say!("{}: {}, wanted {}", known.name, known.state, known.wanted);
-    let mut seen = BTreeSet::new();
-    walk(waiting, unit, 1, &mut seen);
+    walk(published, unit, 1, &mut BTreeSet::new());
     Ok(Exit::Done)
 }
 
-/// Walks from a unit to the leaves: those wait on no other unit, and they are the answer.
-fn walk(waiting: &[Waiting], unit: &str, depth: usize, seen: &mut BTreeSet<String>) {
-    let Some(here) = waiting.iter().find(|waiting| waiting.unit == unit) else { return };
+/// Walks from a unit to the roots: those wait on no other unit, and they are the answer.
+fn walk(published: &Published, unit: &str, depth: usize, seen: &mut BTreeSet<String>) {
     if !seen.insert(unit.to_owned()) {
         return;
     }
-    if here.on.is_empty() {
-        paragraph(depth, &format!("{}: {}", here.unit, here.message));
-        return;
+    let waits = published.live.waiting.iter().find(|waiting| waiting.unit == unit);
+    match waits {
+        Some(here) if !here.on.is_empty() => {
+            paragraph(depth, &format!("{unit} waits on {}", here.on.join(", ")));
+            for on in &here.on {
+                walk(published, on, depth + 1, seen);
+            }
+        }
+        Some(here) => paragraph(depth, &format!("{unit}: {}", here.message)),
+        None => {
+            if let Some(line) = root(published, unit) {
+                paragraph(depth, &line);
+            }
+        }
     }
-    paragraph(depth, &format!("{} waits on {}", here.unit, here.on.join(", ")));
-    for on in &here.on {
-        walk(waiting, on, depth + 1, seen);
-    }
+}
+
+/// What is said of a unit that waits for nothing: what blocks it, its step, or what it is.
+fn root(published: &Published, unit: &str) -> Option<String> {
+    let of_unit =
+        |line: &&String| line.strip_prefix(unit).is_some_and(|rest| rest.starts_with(": "));
+    let told = published.live.blocked.iter().chain(&published.live.steps).find(of_unit).cloned();
+    let known = published.status.units.iter().find(|known| known.name == unit)?;
+    told.or_else(|| known.message.as_ref().map(|message| format!("{unit}: {message}")))
 }
 
 fn nearest(published: &Published, unit: &str) -> Failure {

@@ -56,9 +56,9 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
         Command::Host(host) => host::host(args, host),
         Command::World(world) => world::world(args, world),
         Command::Validate(validate) => documents::validate(args, validate),
-        Command::Crd => documents::crd(),
+        Command::Crd => Ok(documents::crd()),
         Command::Schema(schema) => documents::schema(schema),
-        Command::Completions(shell) => shell::completions(shell),
+        Command::Completions(shell) => Ok(shell::completions(shell)),
         Command::Man(man) => shell::man(man),
     }
 }

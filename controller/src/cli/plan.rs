@@ -1,10 +1,12 @@
 //! `plan`: what would be done now; changes nothing anywhere.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use ananke_core::{
     forecast::{Forecast, forecast},
+    observe::{Snapshot, SupplyReading},
     plant::Plant,
+    seen::Seen,
 };
 use ananke_crds::{host_config::HostConfiguration, policy::Target};
 use serde::Serialize;
@@ -15,16 +17,18 @@ use super::{
     exit::{Exit, Failure},
     output::{Table, say, structured, tell},
 };
-use crate::{
-    publish::span,
-    wiring::policy::{InForce, Place},
-};
+use crate::{publish::span, wiring::policy::InForce};
 
 pub(crate) fn plan(args: &Args, plan: &args::Plan) -> Result<Exit, Failure> {
     let config = config::load(args)?;
     let in_force = document(args, &config)?;
-    let target = plan.target.unwrap_or(in_force.policy.spec.target);
-    let made = make(&config, &in_force, target)?;
+    let declared = in_force.policy.spec.target;
+    let (target, made) = if plan.emergency {
+        (Target::Poweroff, forecast_from(&config, &in_force, declared, batteries_low)?)
+    } else {
+        let target = plan.target.unwrap_or(declared);
+        (target, make(&config, &in_force, target)?)
+    };
     if !structured(args.output, &Shown::of(&made, &in_force, target))? {
         for line in lines(&made, in_force.name(), target) {
             say!("{line}");
@@ -36,15 +40,19 @@ pub(crate) fn plan(args: &Args, plan: &args::Plan) -> Result<Exit, Failure> {
 
 /// The document of `--policy`, else the configured one.
 pub(crate) fn document(args: &Args, config: &HostConfiguration) -> Result<InForce, Failure> {
-    let (file, text) = match &args.policy {
-        Some(file) => (file.clone(), fs::read_to_string(file)?),
-        None => {
-            let place: Place = config::place(config);
-            place.find().map_err(|problem| Failure::new(Exit::Usage, problem))?
-        }
+    let (file, text) = if let Some(file) = &args.policy {
+        (file.clone(), read(file)?)
+    } else {
+        config::place(config).find().map_err(|problem| Failure::new(Exit::Usage, problem))?
     };
     InForce::of(&text, &file.display().to_string())
         .map_err(|refused| Failure::new(Exit::Usage, refused.to_string()))
+}
+
+/// Reads a document that was named on the command line.
+pub(crate) fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file)
+        .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", file.display())))
 }
 
 /// Forecasts the way to a target from what the daemon saw last.
@@ -53,7 +61,26 @@ pub(crate) fn make(
     in_force: &InForce,
     target: Target,
 ) -> Result<Forecast, Failure> {
-    let (inputs, mut journal) = client::last_decision(config)?;
+    forecast_from(config, in_force, target, |_| {})
+}
+
+/// Every supply is on battery, and the battery is low.
+fn batteries_low(inputs: &mut Snapshot) {
+    let status: Vec<String> = ["OB", "DISCHRG", "LB"].map(str::to_owned).into();
+    for seen in inputs.supplies.values_mut() {
+        let before = seen.value().cloned().unwrap_or_default();
+        *seen = Seen::known(SupplyReading { status: status.clone(), ..before }, inputs.now);
+    }
+}
+
+fn forecast_from(
+    config: &HostConfiguration,
+    in_force: &InForce,
+    target: Target,
+    what_if: impl Fn(&mut Snapshot),
+) -> Result<Forecast, Failure> {
+    let (mut inputs, mut journal) = client::last_decision(config)?;
+    what_if(&mut inputs);
     journal.in_flight.clear();
     let mut spec = in_force.policy.spec.clone();
     spec.target = target;

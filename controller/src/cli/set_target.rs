@@ -27,7 +27,7 @@ use crate::{publish::Published, state::Request, wiring::policy::InForce};
 pub(crate) fn set_target(args: &Args, set: &SetTarget) -> Result<Exit, Failure> {
     let config = config::load(args)?;
     let file = file(args, &config)?;
-    let text = fs::read_to_string(&file)?;
+    let text = plan::read(&file)?;
     let before = parsed(&text, &file)?;
     show(&config, &before, set.target);
     let down = set.target > before.policy.spec.target;
@@ -53,13 +53,11 @@ pub(crate) fn set_target(args: &Args, set: &SetTarget) -> Result<Exit, Failure> 
 }
 
 fn file(args: &Args, config: &HostConfiguration) -> Result<PathBuf, Failure> {
-    match &args.policy {
-        Some(file) => Ok(file.clone()),
-        None => {
-            let found = config::place(config).find();
-            Ok(found.map_err(|problem| Failure::new(Exit::Usage, problem))?.0)
-        }
+    if let Some(file) = &args.policy {
+        return Ok(file.clone());
     }
+    let found = config::place(config).find();
+    Ok(found.map_err(|problem| Failure::new(Exit::Usage, problem))?.0)
 }
 
 fn parsed(text: &str, file: &Path) -> Result<InForce, Failure> {
@@ -130,6 +128,8 @@ fn follow(config: &HostConfiguration, set: &SetTarget) -> Result<Exit, Failure> 
     let began = Instant::now();
     let mut told = String::new();
     let mut missed = None;
+    // A stall of before may be what this very request is to end.
+    let mut stalled_before = None;
     while began.elapsed() < set.timeout.get() {
         let now = client::told(config).ok().filter(|now| now.dead().is_none());
         if now.is_some() {
@@ -148,7 +148,9 @@ fn follow(config: &HostConfiguration, set: &SetTarget) -> Result<Exit, Failure> 
                 if has(&now.published, "Ready", set.target) {
                     return Ok(Exit::Done);
                 }
-                if has(&now.published, "Stalled", set.target) {
+                let stalled = has(&now.published, "Stalled", set.target);
+                let fresh = !*stalled_before.get_or_insert(stalled) || began.elapsed() > PATIENCE;
+                if stalled && fresh {
                     return Ok(Exit::Failed);
                 }
             }

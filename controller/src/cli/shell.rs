@@ -7,9 +7,9 @@ use super::{
     exit::{Exit, Failure},
 };
 
-pub(crate) fn completions(of: &Completions) -> Result<Exit, Failure> {
+pub(crate) fn completions(of: &Completions) -> Exit {
     clap_complete::generate(of.shell, &mut Args::command(), "ananke", &mut std::io::stdout());
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 pub(crate) fn man(of: &Man) -> Result<Exit, Failure> {

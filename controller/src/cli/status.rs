@@ -1,6 +1,10 @@
 //! `status`: one sentence, the verdict, then the units.
 
-use std::{io::Write as _, thread, time::Duration};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    thread,
+    time::Duration,
+};
 
 use ananke_crds::policy::ConditionStatus;
 
@@ -25,7 +29,10 @@ pub(crate) fn status(args: &Args, status: &Status) -> Result<Exit, Failure> {
                 Ok(told) => watched(&told),
                 Err(failure) => vec![failure.line()],
             };
-            redraw(&mut before, lines);
+            if redraw(&mut before, lines).is_err() {
+                // Nobody reads any more.
+                return Ok(Exit::Done);
+            }
             thread::sleep(REDRAW);
         }
     }
@@ -50,21 +57,21 @@ fn watched(told: &Told) -> Vec<String> {
 }
 
 /// Draws only what changed: no flicker, and a terminal's scroll-back stays clean.
-fn redraw(before: &mut Vec<String>, lines: Vec<String>) {
-    use std::io::IsTerminal;
+fn redraw(before: &mut Vec<String>, lines: Vec<String>) -> io::Result<()> {
     if *before == lines {
-        return;
+        return Ok(());
     }
     let mut out = anstream::stdout();
-    if std::io::stdout().is_terminal() {
+    if io::stdout().is_terminal() {
         // Home, each line cleared to its end, and what is below cleared too.
-        let text: String = lines.iter().map(|line| format!("{line}\u{1b}[K\n")).collect();
-        let _ = write!(out, "\u{1b}[H{text}\u{1b}[J");
+        let text = lines.join("\u{1b}[K\n");
+        write!(out, "\u{1b}[H{text}\u{1b}[K\n\u{1b}[J")?;
     } else {
-        let _ = writeln!(out, "{}\n", lines.join("\n"));
+        writeln!(out, "{}\n", lines.join("\n"))?;
     }
-    let _ = out.flush();
+    out.flush()?;
     *before = lines;
+    Ok(())
 }
 
 fn screen(told: &Told) -> Vec<String> {
@@ -127,6 +134,8 @@ fn units(published: &Published) -> Vec<String> {
         let tone = match (unit.wanted.as_str(), unit.state.as_str()) {
             ("any", _) => Tone::Dim,
             (wanted, state) if wanted == state => Tone::Good,
+            // Moot: nothing waits for it.
+            (_, "unknown") if unit.reason.is_none() => Tone::Dim,
             (_, "unknown") => Tone::Bad,
             _ => Tone::Busy,
         };

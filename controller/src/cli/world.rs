@@ -113,7 +113,7 @@ fn power(host: &HostRow) -> String {
     words.join(", ")
 }
 
-/// As `kubectl get nodes` has it, with who has cordoned it.
+/// `Ready, cordoned (ananke)`.
 fn node(host: &HostRow) -> String {
-    host.node.replace(",SchedulingDisabled,ours", ",SchedulingDisabled (by ananke)")
+    host.node.replace(",ours", " (ananke)").replace(",SchedulingDisabled", ", cordoned")
 }

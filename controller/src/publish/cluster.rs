@@ -61,7 +61,7 @@ impl Mirror {
         });
     }
 
-    pub(super) fn step(&self, note: StepNote) {
+    pub(super) fn step(&self, note: &StepNote) {
         let (severity, reason, message) = match &note.failure {
             None => (EventSeverity::Normal, "StepDone", format!("{}: {}", note.unit, note.rung)),
             Some(why) => (
@@ -74,7 +74,7 @@ impl Mirror {
             policy: self.name.borrow().clone(),
             severity,
             reason: reason.into(),
-            action: note.rung.into(),
+            action: note.rung.to_owned(),
             message,
         };
         if self.events.try_send(event).is_err() {

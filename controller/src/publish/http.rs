@@ -15,6 +15,8 @@ mod page;
 /// What is told last, and since when by this process's clock.
 pub type Told = watch::Receiver<Option<Arc<Published>>>;
 
+type Latest = Option<Arc<Published>>;
+
 /// The loop makes a turn every few seconds; older than this it is stuck.
 const STALE: Duration = Duration::from_secs(60);
 
@@ -49,16 +51,19 @@ fn routes(
     let with_told = warp::any().map(move || told.borrow().clone());
     let metrics = warp::path!("metrics")
         .map(move || text("text/plain; version=0.0.4; charset=utf-8", metrics.text()));
-    let health = warp::path!("healthz").and(with_told.clone()).map(|told| healthy(&told));
-    let ready = warp::path!("readyz").and(with_told.clone()).map(|told| ready(&told));
-    let status = warp::path!("status").and(with_told.clone()).map(|told| status(&told));
-    let page = warp::path::end().and(with_told).map(|told: Option<Arc<Published>>| {
+    let health =
+        warp::path!("healthz").and(with_told.clone()).map(|told: Latest| healthy(told.as_ref()));
+    let ready =
+        warp::path!("readyz").and(with_told.clone()).map(|told: Latest| ready(told.as_ref()));
+    let state =
+        warp::path!("status").and(with_told.clone()).map(|told: Latest| status(told.as_ref()));
+    let page = warp::path::end().and(with_told).map(|told: Latest| {
         let page = page::page(told.as_deref());
         text("text/html; charset=utf-8", page)
     });
-    let found = metrics.or(health).unify().or(ready).unify().or(status).unify().or(page).unify();
-    let reads = warp::get().or(warp::head()).unify();
-    let guarded = reads.and(own_name(address)).and(found);
+    let found = metrics.or(health).unify().or(ready).unify().or(state).unify().or(page).unify();
+    let asked = warp::get().or(warp::head()).unify();
+    let guarded = asked.and(own_name(address)).and(found);
     guarded.recover(refuse).unify().with(warp::reply::with::headers(security()))
 }
 
@@ -125,7 +130,7 @@ fn now_unix() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-fn healthy(told: &Option<Arc<Published>>) -> warp::reply::Response {
+fn healthy(told: Option<&Arc<Published>>) -> warp::reply::Response {
     let stale = i64::try_from(STALE.as_secs()).unwrap_or(i64::MAX);
     let alive = told
         .as_ref()
@@ -133,8 +138,8 @@ fn healthy(told: &Option<Arc<Published>>) -> warp::reply::Response {
     said(alive, "the loop has made no turn for a minute")
 }
 
-fn ready(told: &Option<Arc<Published>>) -> warp::reply::Response {
-    let complete = told.as_ref().is_some_and(|told| told.live.complete);
+fn ready(told: Option<&Arc<Published>>) -> warp::reply::Response {
+    let complete = told.is_some_and(|told| told.live.complete);
     said(complete, "not everything was looked at yet")
 }
 
@@ -147,7 +152,7 @@ fn said(yes: bool, no: &'static str) -> warp::reply::Response {
     }
 }
 
-fn status(told: &Option<Arc<Published>>) -> warp::reply::Response {
+fn status(told: Option<&Arc<Published>>) -> warp::reply::Response {
     match told {
         Some(told) => warp::reply::json(told.as_ref()).into_response(),
         None => said(false, "nothing was decided yet"),

@@ -253,7 +253,7 @@ impl Metrics {
 
     fn times(&self, scene: &Scene<'_>) {
         let budget = scene.decision.budget.as_secs_f64();
-        let labels = BudgetLabels { path: "emergency".into(), quantile: "declared".into() };
+        let labels = BudgetLabels { path: "emergency".into(), quantile: "0.95".into() };
         self.budget.get_or_create(&labels).set(budget);
         let left = scene.decision.seconds_left.map(|left| Duration::from_secs(left).as_secs_f64());
         self.slack.set(left.map_or(f64::INFINITY, |left| left - budget));
@@ -270,6 +270,9 @@ impl Metrics {
     }
 }
 
+/// The one metric that has quantiles; the library has no summaries.
+const QUANTILES: &str = "ananke_budget_seconds";
+
 /// The classic text format of what is `OpenMetrics`: every scraper and `promtool` read it. There a
 /// metric's name has its suffix in the header too, and there are no units and no end mark.
 fn classic(text: &str) -> String {
@@ -285,6 +288,7 @@ fn classic(text: &str) -> String {
                 let (suffix, plain) = match types.get(name) {
                     Some(&"counter") => ("_total", "counter"),
                     Some(&"info") => ("_info", "gauge"),
+                    Some(&"gauge") if name == QUANTILES => ("", "summary"),
                     other => ("", other.copied().unwrap_or("untyped")),
                 };
                 let rest = if word == "# TYPE " { plain } else { rest };

@@ -185,7 +185,7 @@ impl Publisher {
         let note = StepNote { unit: step.unit.clone(), rung: step.rung.name(), took, failure };
         self.metrics.step(&note);
         if let Some(cluster) = &self.cluster {
-            cluster.step(note);
+            cluster.step(&note);
         }
     }
 

@@ -47,6 +47,8 @@ pub struct Recorder {
     store: Arc<dyn Store>,
     journal: Journal,
     bytes: usize,
+    /// The last decision's line: a new segment begins with it, for commands plan from it.
+    decided: Option<String>,
 }
 
 impl Recorder {
@@ -60,7 +62,7 @@ impl Recorder {
     ) -> Result<(Self, Vec<String>), StoreError> {
         let (mut journal, complaints) = read_back(store.as_ref())?;
         journal.apply(&Event::Started { boot_id, at });
-        let mut recorder = Self { store, journal, bytes: 0 };
+        let mut recorder = Self { store, journal, bytes: 0, decided: None };
         match recorder.begin_segment() {
             // A full disk must not keep the daemon from bringing things down.
             Ok(()) | Err(StoreError::Full { .. }) => {}
@@ -79,7 +81,7 @@ impl Recorder {
     /// does not take it; the caller decides what that forbids.
     pub fn event(&mut self, event: Event, unix_seconds: i64) -> Result<(), StoreError> {
         self.journal.apply(&event);
-        self.append(&Line::Event { unix_seconds, event })
+        self.append(&render(&Line::Event { unix_seconds, event })?)
     }
 
     /// Remembers an event in memory alone: losing it costs nothing.
@@ -94,24 +96,28 @@ impl Recorder {
         decision: &Decision,
         unix_seconds: i64,
     ) -> Result<(), StoreError> {
-        self.append(&Line::Decision {
+        let text = render(&Line::Decision {
             unix_seconds,
             inputs: Box::new(inputs.clone()),
             decision: Box::new(decision.clone()),
-        })
+        })?;
+        self.decided = Some(text.clone());
+        self.append(&text)
     }
 
-    fn append(&mut self, line: &Line) -> Result<(), StoreError> {
-        let text = render(line)?;
+    fn append(&mut self, text: &str) -> Result<(), StoreError> {
         self.bytes = self.bytes.saturating_add(text.len());
-        self.store.append(&text)?;
+        self.store.append(text)?;
         if self.bytes > SEGMENT_BYTES { self.begin_segment() } else { Ok(()) }
     }
 
-    fn begin_segment(&mut self) -> Result<(), StoreError> {
+    /// Writes all that is remembered into a new segment: nothing before it is needed any more.
+    pub fn begin_segment(&mut self) -> Result<(), StoreError> {
         let state = render(&Line::State { journal: Box::new(self.journal.clone()) })?;
-        self.bytes = state.len();
-        self.store.rotate(&state)
+        let decided = self.decided.as_deref().unwrap_or_default();
+        self.bytes = state.len() + decided.len();
+        self.store.rotate(&state)?;
+        if decided.is_empty() { Ok(()) } else { self.store.append(decided) }
     }
 }
 

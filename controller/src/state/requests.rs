@@ -184,7 +184,7 @@ impl Standing {
                 None => Ok("nothing was held".into()),
             },
             Request::Mask { signal, for_seconds, reason } => {
-                self.mask(signal, for_seconds, reason, scene)
+                self.mask(&signal, for_seconds, reason, scene)
             }
             Request::Clear { signal } => match self.masks.remove(&signal) {
                 Some(_) => Ok(format!("{signal} is no longer masked")),
@@ -202,12 +202,12 @@ impl Standing {
 
     fn mask(
         &mut self,
-        signal: String,
+        signal: &str,
         for_seconds: u64,
         reason: String,
         scene: &Scene<'_>,
     ) -> Result<String, Refusal> {
-        let name = signal.strip_prefix("ups/").unwrap_or(&signal);
+        let name = signal.strip_prefix("ups/").unwrap_or(signal);
         let memory = scene.supplies.get(name).ok_or_else(|| {
             let known: Vec<_> = scene.supplies.keys().map(|name| format!("ups/{name}")).collect();
             Refusal::Usage(format!("there is no signal {signal}; there are {}", known.join(", ")))

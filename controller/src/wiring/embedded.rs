@@ -79,10 +79,8 @@ impl Embedded {
 
     /// The world, going on from where it was, `speed` times as fast as the wall clock.
     pub fn open_or_create(&self, speed: u32) -> Result<Arc<FileWorld>, WorldError> {
-        let seed = u64::from(std::process::id());
-        let world =
-            FileWorld::open_or_create(&self.folder.join(WORLD), speed, || World::embedded(seed))?;
-        Ok(Arc::new(world))
+        let fresh = || World::embedded(u64::from(std::process::id()));
+        Ok(Arc::new(FileWorld::open_or_create(&self.folder.join(WORLD), speed, fresh)?))
     }
 
     /// The world as it is, for a second terminal.

@@ -1,6 +1,7 @@
 //! The policy in force: the last good document, across restarts.
 
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -140,7 +141,11 @@ fn unsupported(policy: &PowerPolicy) -> Vec<&'static str> {
 
 fn digest(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String has no way to fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Where the document lies.
@@ -157,8 +162,11 @@ impl Place {
     pub fn find(&self) -> Result<(PathBuf, String), String> {
         let folder = self.folder.display();
         let entries = fs::read_dir(&self.folder).map_err(|error| format!("{folder}: {error}"))?;
-        let mut files: Vec<PathBuf> =
-            entries.filter_map(Result::ok).map(|entry| entry.path()).filter(is_document).collect();
+        let mut files: Vec<PathBuf> = entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .filter(|path| is_document(path))
+            .collect();
         files.sort();
         let mut found: Vec<(PathBuf, String)> = Vec::new();
         let mut unreadable = None;
@@ -186,7 +194,7 @@ impl Place {
     }
 }
 
-fn is_document(path: &PathBuf) -> bool {
+fn is_document(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     !hidden && path.extension().is_some_and(|kind| kind == "yaml" || kind == "yml")
 }
@@ -275,11 +283,10 @@ impl Source {
         if after.digest == before.digest && after.problem == before.problem {
             return;
         }
-        match &problem {
-            Some(problem) => {
-                tracing::error!("the last good document stays in force instead of\n{problem}");
-            }
-            None => tracing::info!("policy in force: target {}", after.policy.spec.target),
+        if let Some(problem) = &problem {
+            tracing::error!("the last good document stays in force instead of\n{problem}");
+        } else {
+            tracing::info!("policy in force: target {}", after.policy.spec.target);
         }
         out.send_replace(Arc::new(after));
     }

@@ -1,1 +1,193 @@
+//! Hosts, the API and pods that do not do what they are told.
 
+use std::time::Duration;
+
+use ananke::publish::Published;
+use ananke_crds::policy::Target;
+use ananke_sim::world::{ApiFault, CommandFault, Fate, Host, HostFault, What};
+
+use crate::{
+    scenes::SMALL,
+    stage::{Stage, all_off, condition, is_stopped, play, survives},
+};
+
+fn breaks(host: &str, fault: HostFault) -> Fate {
+    Fate::Break { host: host.into(), fault }
+}
+
+fn repaired(host: &str) -> Fate {
+    Fate::Repair { host: host.into() }
+}
+
+fn stalled_on(told: &Published, unit: &str) -> bool {
+    condition(told, "Stalled").is_some_and(|message| message.contains(unit))
+}
+
+/// A lone dead host does not stop the start of the rest, and is named.
+async fn dead_host(stage: &mut Stage) {
+    stage.arrives(Target::Running, 30).await;
+    stage.declare(Target::Poweroff);
+    stage.arrives(Target::Poweroff, 500).await;
+    stage.fate(&breaks("agent-0", HostFault::Broken));
+    stage.declare(Target::Running);
+    stage
+        .until("all others work, nothing of ours is left on them", 600, |world| {
+            world.api_ready()
+                && world.hosts.iter().all(|(name, h)| name == "agent-0" || h.kubelet_works())
+                && world.cluster.gitops.iter().all(|object| object.mark.is_none())
+                && world.cluster.nodes.iter().all(|(n, node)| n == "agent-0" || node.mark.is_none())
+        })
+        .await;
+    stage.until_told("Stalled names agent-0", 120, |told| stalled_on(told, "agent-0")).await;
+    stage.fate(&repaired("agent-0"));
+    stage.arrives(Target::Running, 600).await;
+}
+
+#[test]
+fn small_dead_host() {
+    survives("small_dead_host", SMALL, dead_host);
+}
+
+/// What fate does in it to a shutdown that must end all the same.
+fn a_shutdown_with(name: &str, fates: &[Fate]) {
+    play(name, SMALL, async |stage: &mut Stage| {
+        stage.arrives(Target::Running, 30).await;
+        for fate in fates {
+            stage.fate(fate);
+        }
+        stage.declare(Target::Poweroff);
+        stage.until("every host is off", 900, all_off).await;
+        stage.arrives(Target::Poweroff, 300).await;
+        for host in ["server-0", "agent-0", "agent-1"] {
+            stage.fate(&repaired(host));
+        }
+        stage.fate(&Fate::Api { fault: None });
+        stage.declare(Target::Running);
+        stage.arrives(Target::Running, 600).await;
+    });
+}
+
+fn commands(host: &str, fault: CommandFault, times: u32) -> Fate {
+    Fate::Commands { host: host.into(), fault, times }
+}
+
+#[test]
+fn small_answers_lost() {
+    let fates = [
+        commands("agent-0", CommandFault::CutAfter, 9),
+        commands("server-0", CommandFault::CutAfter, 9),
+        Fate::Api { fault: Some(ApiFault::AnswersLost) },
+    ];
+    a_shutdown_with("small_answers_lost", &fates);
+}
+
+#[test]
+fn small_commands_lost() {
+    let fates = [
+        commands("agent-0", CommandFault::CutBefore, 2),
+        commands("agent-1", CommandFault::SaidDoneButNot, 2),
+        commands("server-0", CommandFault::Refused, 2),
+    ];
+    a_shutdown_with("small_commands_lost", &fates);
+}
+
+/// A service that hangs in stop is killed: by its systemd, or by us.
+async fn hung_stop(stage: &mut Stage) {
+    stage.arrives(Target::Running, 30).await;
+    // Longer than the document's patience with a service.
+    stage.change(|world| world.laws.stop_timeout = 600_000);
+    stage.fate(&breaks("agent-0", HostFault::StopHangs));
+    stage.declare(Target::ClusterOnlyDown);
+    stage.until("every service is stopped", 500, is_stopped).await;
+    let killed = stage.look(|world| {
+        world.trace.iter().any(|happening| {
+            matches!(&happening.what, What::ServiceDown { host, result, .. }
+                if host == "agent-0" && result != "success")
+        })
+    });
+    stage.check(killed, "it was never killed, and ended all the same");
+    stage.arrives(Target::ClusterOnlyDown, 60).await;
+}
+
+#[test]
+fn small_hung_stop() {
+    survives("small_hung_stop", SMALL, hung_stop);
+}
+
+/// A `PodDisruptionBudget` that can never be met: eviction goes up its ladder to deletion.
+async fn never_yields(stage: &mut Stage) {
+    stage.change(|world| {
+        world.cluster.workloads.get_mut("web/site").unwrap().min_available = Some(2);
+    });
+    stage.arrives(Target::Running, 30).await;
+    stage.declare(Target::ClusterOnlyDown);
+    stage.until("every service is stopped", 500, is_stopped).await;
+    let deleted = stage.look(|world| {
+        world.trace.iter().any(|happening| {
+            matches!(&happening.what, What::PodEnding { pod, evicted: false, .. }
+                if pod.starts_with("web/site"))
+        })
+    });
+    stage.check(deleted, "the pods went although their budget never allowed it");
+    stage.arrives(Target::ClusterOnlyDown, 60).await;
+}
+
+#[test]
+fn small_budget_never_yields() {
+    survives("small_budget_never_yields", SMALL, never_yields);
+}
+
+/// A host that comes up again when it is told to go off is not taken for off.
+async fn reboots_instead(stage: &mut Stage) {
+    stage.arrives(Target::Running, 30).await;
+    // It is back before its silence proves anything.
+    stage.edit("verifyOff", "{timeout: 60s, longestHalt: 45s}");
+    stage.fate(&breaks("agent-0", HostFault::RebootsInsteadOfOff));
+    stage.declare(Target::Poweroff);
+    let others_off = |w: &ananke_sim::world::World| {
+        w.hosts.iter().all(|(name, h)| name == "agent-0" || h.is_off())
+    };
+    stage.until("the others are off", 500, others_off).await;
+    stage.until_told("a person is called", 600, |told| stalled_on(told, "agent-0")).await;
+    stage.check(
+        stage.told().is_some_and(|told| condition(&told, "Ready").is_none()),
+        "Ready, with a host on",
+    );
+    stage.fate(&repaired("agent-0"));
+    stage.until("every host is off", 600, all_off).await;
+    stage.arrives(Target::Poweroff, 300).await;
+}
+
+#[test]
+fn small_reboots_instead_of_off() {
+    survives("small_reboots_instead_of_off", SMALL, reboots_instead);
+}
+
+/// The API falls silent half-way down on mains: nothing is believed, and nothing is forced.
+async fn api_silent(stage: &mut Stage) {
+    stage.arrives(Target::Running, 30).await;
+    stage.declare(Target::ClusterOnlyDown);
+    stage
+        .until("the first node is cordoned", 60, |w| {
+            w.cluster.nodes.values().any(|node| node.mark.is_some())
+        })
+        .await;
+    stage.fate(&Fate::Api { fault: Some(ApiFault::Frozen) });
+    stage.pass(Duration::from_secs(60)).await;
+    stage.fate(&Fate::Api { fault: None });
+    stage.arrives(Target::ClusterOnlyDown, 500).await;
+    stage.declare(Target::Running);
+    stage.until("the hosts work", 300, |w| w.hosts.values().all(Host::kubelet_works)).await;
+    stage.fate(&Fate::Api { fault: Some(ApiFault::Errors) });
+    stage.pass(Duration::from_secs(60)).await;
+    let told = stage.told().is_some_and(|told| condition(&told, "Ready").is_some());
+    let ours = stage.look(|w| !crate::stage::nothing_of_ours(w));
+    stage.check(!(told && ours), "Ready, with marks of ours left");
+    stage.fate(&Fate::Api { fault: None });
+    stage.arrives(Target::Running, 300).await;
+}
+
+#[test]
+fn small_api_silent() {
+    survives("small_api_silent", SMALL, api_silent);
+}

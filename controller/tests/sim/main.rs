@@ -4,6 +4,8 @@
 //! ends with an audit that looks at the world alone. `ANANKE_SEED=N cargo test -p ananke --test sim
 //! NAME -- --nocapture` tells a story again, word for word.
 
+#![expect(unreachable_pub, reason = "nothing outside can reach into a test")]
+
 mod faults;
 mod log;
 mod outages;

@@ -43,6 +43,7 @@ metadata:
   name: small
 spec:
   target: running
+  suspend: false
   distribution: k3s
   supplies:
     - name: ups

@@ -22,7 +22,8 @@ use anyhow::Result;
 use stage::Stage;
 
 const DOWN: Duration = Duration::from_secs(240);
-const UP: Duration = Duration::from_secs(300);
+/// ananke is done within seconds; Flux takes minutes to call itself Ready after its own restart.
+const UP: Duration = Duration::from_secs(480);
 
 #[test]
 fn a_document_takes_the_cluster_down_and_brings_it_back() -> Result<()> {

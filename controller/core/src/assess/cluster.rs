@@ -1,6 +1,8 @@
 //! What the API tells: nodes, storage, the snapshot, GitOps.
 
-use super::{State, View};
+use std::collections::BTreeSet;
+
+use super::{Drain, State, View};
 use crate::{
     observe::{ApiHealth, ClusterFacts, NodeFacts, PodFacts, SnapshotFacts},
     seen::Seen,
@@ -16,7 +18,7 @@ pub(super) fn api(view: &View<'_>) -> State {
     }
 }
 
-pub(super) fn node(view: &View<'_>, host: usize, wanted: Wanted, emergency: bool) -> State {
+pub(super) fn node(view: &View<'_>, host: usize, wanted: Wanted, drain: Drain) -> State {
     if let Err(why) = view.cluster() {
         return State::Unknown(why);
     }
@@ -27,27 +29,30 @@ pub(super) fn node(view: &View<'_>, host: usize, wanted: Wanted, emergency: bool
     if wanted != Wanted::Down {
         return if node.mark.is_none() { State::Up } else { State::Part("cordoned by ananke") };
     }
-    match (node.unschedulable, is_drained(view, node, emergency)) {
+    match (node.unschedulable, is_drained(view, node, drain)) {
         (false, _) => State::Up,
         (true, true) => State::Down,
         (true, false) => State::Part("cordoned, pods or volumes are left"),
     }
 }
 
-fn is_drained(view: &View<'_>, node: &NodeFacts, emergency: bool) -> bool {
-    let skipped = emergency && view.plant.shutdown.emergency_skips_drain;
+fn is_drained(view: &View<'_>, node: &NodeFacts, drain: Drain) -> bool {
+    let skipped = drain.emergency && view.plant.shutdown.emergency_skips_drain;
     // Carriers detach the volumes of others, so while they are wanted their own volumes stay.
-    let carriers = node.pods.iter().any(|pod| pod.carrier);
-    skipped || (to_evict(view, node).next().is_none() && (node.attachments == 0 || carriers))
+    let carriers = drain.spares_carriers && node.pods.iter().any(|pod| pod.carrier);
+    let is_empty = to_evict(view, node, drain).next().is_none();
+    skipped || (is_empty && (node.attachments == 0 || carriers))
 }
 
-/// The pods of a node that a drain still has to end, carriers excepted.
+/// The pods of a node that a drain still has to end.
 pub(crate) fn to_evict<'n>(
     view: &View<'_>,
     node: &'n NodeFacts,
+    drain: Drain,
 ) -> impl Iterator<Item = &'n PodFacts> {
     let deletes_unmanaged = view.plant.shutdown.deletes_unmanaged;
-    node.pods.iter().filter(move |pod| !pod.carrier && (pod.managed || deletes_unmanaged))
+    let is_spared = move |pod: &PodFacts| pod.carrier && drain.spares_carriers;
+    node.pods.iter().filter(move |pod| !is_spared(pod) && (pod.managed || deletes_unmanaged))
 }
 
 pub(super) fn storage(view: &View<'_>) -> State {
@@ -55,9 +60,8 @@ pub(super) fn storage(view: &View<'_>) -> State {
         Ok(cluster) => cluster,
         Err(why) => return State::Unknown(why),
     };
-    let attached =
-        cluster.stray_attachments > 0 || cluster.nodes.values().any(|node| node.attachments > 0);
-    let carriers = carriers(cluster).next().is_some();
+    let attached = attachments(view, cluster) > 0;
+    let carriers = !carriers(view, cluster).is_empty();
     match (attached, carriers) {
         (false, false) => State::Down,
         (true, _) => State::Part("volumes are attached"),
@@ -65,11 +69,34 @@ pub(super) fn storage(view: &View<'_>) -> State {
     }
 }
 
-/// Pods that leave last, with their nodes.
-pub(crate) fn carriers(cluster: &ClusterFacts) -> impl Iterator<Item = (&str, &PodFacts)> {
-    cluster.nodes.iter().flat_map(|(name, node)| {
-        node.pods.iter().filter(|pod| pod.carrier).map(move |pod| (name.as_str(), pod))
-    })
+/// Volumes that detaching can still end.
+pub(crate) fn attachments(view: &View<'_>, cluster: &ClusterFacts) -> u32 {
+    let attached: u32 = nodes_left(view, cluster).map(|node| node.attachments).sum();
+    attached.saturating_add(cluster.stray_attachments)
+}
+
+/// Pods that leave last.
+pub(crate) fn carriers<'c>(view: &View<'_>, cluster: &'c ClusterFacts) -> Vec<&'c PodFacts> {
+    nodes_left(view, cluster).flat_map(|node| &node.pods).filter(|pod| pod.carrier).collect()
+}
+
+/// The nodes that can still let something go. On a host that is off nothing is mounted, whatever
+/// the API remembers, and a host with hands in its case is not waited for.
+fn nodes_left<'c>(
+    view: &View<'_>,
+    cluster: &'c ClusterFacts,
+) -> impl Iterator<Item = &'c NodeFacts> {
+    let is_gone = |at: &usize| view.host(*at) == State::Down || view.is_absent(*at);
+    let gone: BTreeSet<&str> = (0..view.plant.hosts.len())
+        .filter(is_gone)
+        .filter_map(|at| view.plant.hosts.get(at))
+        .map(|host| host.name.as_str())
+        .collect();
+    cluster
+        .nodes
+        .iter()
+        .filter(move |(name, _)| !gone.contains(name.as_str()))
+        .map(|(_, node)| node)
 }
 
 /// A snapshot taken this long ago counts when nothing of ours dates this shutdown: everything was

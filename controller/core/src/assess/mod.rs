@@ -5,7 +5,7 @@ mod evidence;
 mod machines;
 
 pub use cluster::SNAPSHOT_PREFIX;
-pub(crate) use cluster::{carriers, to_evict};
+pub(crate) use cluster::{attachments, carriers, to_evict};
 
 use std::collections::BTreeSet;
 
@@ -54,6 +54,21 @@ impl State {
             Self::Unknown(_) => "unknown",
         }
     }
+}
+
+/// What is asked of a drain.
+#[derive(Debug, Clone, Copy)]
+pub struct Drain {
+    /// A supply asked for it.
+    pub emergency: bool,
+    /// The pods that detaching needs stay for `storage` to end, because it goes down too. A node
+    /// that leaves alone lets them go like any others.
+    pub spares_carriers: bool,
+}
+
+impl Drain {
+    /// The drain of a shutdown of everything on battery.
+    pub const OF_ALL: Self = Self { emergency: true, spares_carriers: true };
 }
 
 /// A snapshot, looked at through a plant.
@@ -147,7 +162,7 @@ impl<'a> View<'a> {
 
     /// The state of a unit that is wanted `wanted`. A cordon or suspend of somebody else counts as
     /// up on the way up and as done on the way down, so the way matters.
-    pub fn state(&self, unit: &Unit, wanted: Wanted, emergency: bool) -> State {
+    pub fn state(&self, unit: &Unit, wanted: Wanted, drain: Drain) -> State {
         let host = unit.host.unwrap_or(usize::MAX);
         match unit.kind {
             Kind::Supply | Kind::Own => State::Up,
@@ -157,7 +172,7 @@ impl<'a> View<'a> {
             Kind::Server => machines::server(self, host),
             Kind::Agent => machines::agent(self, host),
             Kind::Api => cluster::api(self),
-            Kind::Node => cluster::node(self, host, wanted, emergency),
+            Kind::Node => cluster::node(self, host, wanted, drain),
             Kind::Storage => cluster::storage(self),
             Kind::Snapshot => cluster::snapshot(self),
             Kind::Gitops => cluster::gitops(self, wanted),

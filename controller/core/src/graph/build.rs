@@ -91,6 +91,10 @@ impl Draft {
             let kind = if host.is_self { Kind::Own } else { Kind::Host };
             let name = (!host.is_self).then_some(host.name.as_str());
             let unit = self.add(kind, name, Some(at));
+            if host.is_self {
+                // One unit with two names: the policy says `host/NAME`.
+                self.by_name.insert(format!("host/{}", host.name), unit);
+            }
             let feeds: Vec<UnitId> = host
                 .supplies
                 .iter()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{API_CALL, Found, Try, host_name, not_seen, on_its_way};
 use crate::{
-    assess::{carriers, to_evict},
+    assess::{attachments, carriers, to_evict},
     conditions::Reason,
     observe::PodFacts,
     step::{Action, PodRef, Rung},
@@ -43,7 +43,7 @@ pub(super) fn drain(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
     if !facts.unschedulable {
         return Ok(cordon(node));
     }
-    let left: Vec<&PodFacts> = to_evict(walk.view, facts).collect();
+    let left: Vec<&PodFacts> = to_evict(walk.view, facts, walk.drain).collect();
     if left.is_empty() {
         let message = "pods are gone, volumes are still attached".into();
         return Err((Reason::DependencyNotReady, message));
@@ -111,12 +111,12 @@ pub(super) fn carriers_away(walk: &Walk<'_>, unit: &Unit) -> Found {
     let Ok(cluster) = walk.view.cluster() else {
         return Err((Reason::APIUnavailable, "not seen: the API does not answer".into()));
     };
-    let attached: u32 = cluster.nodes.values().map(|node| node.attachments).sum();
-    if attached + cluster.stray_attachments > 0 {
+    let attached = attachments(walk.view, cluster);
+    if attached > 0 {
         let message = format!("{attached} volumes are still attached");
         return Err((Reason::Progressing, message));
     }
-    let left: Vec<&PodFacts> = carriers(cluster).map(|(_, pod)| pod).collect();
+    let left: Vec<&PodFacts> = carriers(walk.view, cluster);
     if left.is_empty() {
         return Err(on_its_way());
     }

@@ -132,7 +132,10 @@ pub(super) fn stop(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
         },
         Some(ActiveState::Deactivating) if !is_late(walk, row) => return Err(on_its_way()),
         // Without an API an agent never leaves `activating`: stop must be sent to it.
-        Some(ActiveState::Active | ActiveState::Activating) if tries(Rung::Stop) < STOPS => Try {
+        // What was killed while it ran is started again by its systemd, so each kill earns a stop.
+        Some(ActiveState::Active | ActiveState::Activating)
+            if tries(Rung::Stop) < STOPS.saturating_add(tries(Rung::Kill)) =>
+        Try {
             rung: Rung::Stop,
             action: Action::StopService { host, service },
             deadline: walk.view.plant.shutdown.service_timeout,

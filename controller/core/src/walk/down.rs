@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Walk;
 use crate::{
     blockers::Blockers,
+    seen::Seen,
     signals::Phase,
     table::Wanted,
     unit::{Kind, UnitId},
@@ -61,9 +62,9 @@ pub(crate) fn energy_left(walk: &Walk<'_>, supply: usize) -> Option<Duration> {
     let name = &walk.view.plant.supplies.get(supply)?.name;
     let seen = walk.view.snapshot.supplies.get(name)?;
     let memory = walk.view.journal.supplies.get(name);
-    let (runtime, at) = match seen.value().and_then(|reading| reading.runtime_seconds) {
-        Some(runtime) => (runtime, seen.at()?),
-        None => (memory?.last_runtime_seconds?, memory?.last_heard?),
+    let (runtime, at) = match seen {
+        Seen::Known { value, at } => (value.runtime_seconds?, *at),
+        Seen::Unknown { .. } => (memory?.last_runtime_seconds?, memory?.last_heard?),
     };
     Some(Duration::from_secs(runtime).saturating_sub(walk.view.snapshot.now.since(at)))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ananke_crds::policy::Target;
 
 use crate::{
-    assess::{State, View},
+    assess::{Drain, State, View},
     blockers::Blockers,
     signals::{Gate, Phase},
     step::Rung,
@@ -75,13 +75,20 @@ pub(crate) struct Walk<'a> {
     pub(crate) gates: &'a [Gate],
     pub(crate) scope: &'a Scope,
     pub(crate) rows: Vec<Row>,
+    /// What is asked of every drain.
+    pub(crate) drain: Drain,
 }
 
 impl<'a> Walk<'a> {
     /// Walks.
     pub(crate) fn new(view: &'a View<'a>, gates: &'a [Gate], scope: &'a Scope) -> Self {
-        let mut walk = Self { view, gates, scope, rows: Vec::new() };
         let targets = scope.targets(view.plant);
+        let units = view.plant.graph.units().iter();
+        let spares_carriers = units.zip(&targets).any(|(unit, target)| {
+            unit.kind == Kind::Storage && crate::table::wanted(unit.kind, *target) == Wanted::Down
+        });
+        let drain = Drain { emergency: scope.is_emergency(), spares_carriers };
+        let mut walk = Self { view, gates, scope, rows: Vec::new(), drain };
         walk.rows = view
             .plant
             .graph
@@ -106,7 +113,7 @@ impl<'a> Walk<'a> {
         } else if unit.kind == Kind::Own && self.is_kept_on(unit) {
             wanted = Wanted::Any;
         }
-        let state = view.state(unit, wanted, self.scope.is_emergency());
+        let state = view.state(unit, wanted, self.drain);
         if unit.kind == Kind::Layer && wanted == Wanted::Up && self.is_excused() {
             wanted = Wanted::Any;
         }
@@ -161,7 +168,7 @@ impl<'a> Walk<'a> {
         units
             .iter()
             .find(|unit| unit.kind == Kind::Source)
-            .is_some_and(|source| self.view.state(source, Wanted::Up, false) == State::Up)
+            .is_some_and(|source| self.view.state(source, Wanted::Up, self.drain) == State::Up)
     }
 
     /// The target of the own host, if the policy has one.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Scope, Walk};
 use crate::{
-    assess::View,
+    assess::{Drain, View},
     graph::EdgeKind,
     plant::Plant,
     table::Wanted,
@@ -84,7 +84,7 @@ pub(crate) fn budget(view: &View<'_>) -> Duration {
         };
         let wanted = crate::table::wanted(unit.kind, *target);
         let settled = wanted != Wanted::Down
-            || view.state(unit, wanted, true) == crate::assess::State::Down
+            || view.state(unit, wanted, Drain::OF_ALL) == crate::assess::State::Down
             || view.is_moot(unit);
         if settled { Duration::ZERO } else { own_span(view.plant, unit.kind).mul_f64(scale) }
     })

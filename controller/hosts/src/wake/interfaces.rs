@@ -29,12 +29,13 @@ pub(super) fn networks() -> std::io::Result<Vec<Network>> {
     Ok(networks)
 }
 
+/// What `/sys` does not tell is tried: it may show another network namespace than ours.
 fn can_broadcast(interface: &str) -> bool {
     let file = Path::new("/sys/class/net").join(interface).join("flags");
     let flags = fs::read_to_string(file)
         .ok()
         .and_then(|text| u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok());
-    flags.is_some_and(|flags| flags & (UP | BROADCAST) == UP | BROADCAST)
+    flags.is_none_or(|flags| flags & (UP | BROADCAST) == UP | BROADCAST)
 }
 
 /// The networks in the text of `/proc/net/route` that no gateway leads to. Lines that are none are

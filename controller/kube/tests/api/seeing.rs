@@ -264,6 +264,33 @@ async fn a_kubeconfig_may_come_late_and_may_change() {
     assert_eq!(cluster.health(ENOUGH).await.unwrap(), ApiHealth::Ready);
 }
 
+#[tokio::test]
+async fn credentials_that_the_api_does_not_know_are_said_to_be_that() {
+    let api = FakeApi::start().await;
+    let unknown = Reply::Json(401, status(401, "Unauthorized", "Unauthorized"));
+    api.answer("GET", "/readyz", unknown);
+    let error = api.cluster().health(ENOUGH).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("have expired"), "{error}");
+}
+
+#[tokio::test]
+async fn at_rest_nothing_is_listed_again_and_nothing_written() {
+    let api = FakeApi::start().await;
+    let cluster = api.cluster();
+    facts_until(&cluster, Result::is_ok).await.unwrap();
+    for _ in 0..20 {
+        cluster.health(ENOUGH).await.unwrap();
+        cluster.facts(ENOUGH).await.unwrap();
+    }
+    for path in [NODES, PODS, NODE_LEASES, crate::fake::ATTACHMENTS] {
+        assert_eq!(api.asked("GET", path).len(), 1, "{path}");
+    }
+    for method in ["PATCH", "POST", "PUT", "DELETE"] {
+        assert!(api.asked(method, "/").is_empty(), "{method}");
+    }
+}
+
 #[test]
 fn what_is_no_url_and_no_selector_is_refused_at_once() {
     let config = |servers: &str, carriers: &str| ananke_kube::KubeConfig {

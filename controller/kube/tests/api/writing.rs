@@ -10,13 +10,14 @@ use ananke_core::{
 use ananke_kube::KubeCluster;
 use ananke_ports::{Cluster, ClusterError, EventNote, EventSeverity, Publication};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::fake::{FakeApi, MIRRORS, NODES, PODS, Reply, facts_until, status};
+use crate::fake::{FakeApi, MIRRORS, NODES, PATIENCE, PODS, Reply, facts_until, status};
 
 /// For calls that are answered.
 const ENOUGH: Duration = Duration::from_secs(10);
-/// For calls that are not.
-const SHORT: Duration = Duration::from_millis(300);
+/// For calls that are not: long enough for the look before the write, on a busy machine too.
+const SHORT: Duration = Duration::from_secs(2);
 
 const NODE: &str = "/api/v1/nodes/titan-04";
 const EVICTION: &str = "/api/v1/namespaces/apps/pods/a/eviction";
@@ -109,6 +110,7 @@ async fn a_flux_object_is_suspended_in_its_namespace() {
 async fn an_error_says_whether_it_may_have_happened() {
     let api = with_node(json!({}), json!({})).await;
     let cluster = api.cluster();
+    cluster.health(ENOUGH).await.unwrap();
     for (reply, deadline, unknown) in [
         (Reply::Silent, SHORT, true),
         (Reply::Cut, ENOUGH, true),
@@ -288,15 +290,18 @@ async fn a_mirror_that_somebody_changed_is_applied_again() {
         publish().await;
         api.asked("PATCH", MIRROR).len() == before
     };
-    while !settled().await {
-        tokio::task::yield_now().await;
-    }
-    let before = api.asked("PATCH", MIRROR).len();
-    api.tell(MIRRORS, mirror("50"));
-    while api.asked("PATCH", MIRROR).len() == before {
-        publish().await;
-        tokio::task::yield_now().await;
-    }
+    let told = async {
+        while !settled().await {
+            tokio::task::yield_now().await;
+        }
+        let before = api.asked("PATCH", MIRROR).len();
+        api.tell(MIRRORS, mirror("50"));
+        while api.asked("PATCH", MIRROR).len() == before {
+            publish().await;
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, told).await.unwrap();
 }
 
 #[tokio::test]

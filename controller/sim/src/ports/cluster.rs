@@ -21,7 +21,7 @@ const ME: Actor = Actor::Ananke;
 #[async_trait]
 impl<W: WorldHandle> Cluster for Sim<W> {
     async fn health(&self, deadline: Duration) -> Result<ApiHealth, ClusterError> {
-        self.call(deadline).await?;
+        self.call("health", deadline).await?;
         self.world
             .look(World::api_health)
             .map_err(|e| silent(e.to_string()))?
@@ -63,11 +63,11 @@ impl<W: WorldHandle> Cluster for Sim<W> {
         mark: &Mark,
         deadline: Duration,
     ) -> Result<(), ClusterError> {
-        self.write(deadline, |w| w.cordon(ME, node, Some(mark))).await
+        self.write("acts", deadline, |w| w.cordon(ME, node, Some(mark))).await
     }
 
     async fn uncordon(&self, node: &str, deadline: Duration) -> Result<(), ClusterError> {
-        self.write(deadline, |w| w.unmark_node(ME, node)).await
+        self.write("acts", deadline, |w| w.unmark_node(ME, node)).await
     }
 
     async fn suspend(
@@ -76,15 +76,15 @@ impl<W: WorldHandle> Cluster for Sim<W> {
         mark: &Mark,
         deadline: Duration,
     ) -> Result<(), ClusterError> {
-        self.write(deadline, |w| w.suspend(ME, object, Some(mark))).await
+        self.write("acts", deadline, |w| w.suspend(ME, object, Some(mark))).await
     }
 
     async fn resume(&self, object: &GitopsRef, deadline: Duration) -> Result<(), ClusterError> {
-        self.write(deadline, |w| w.unmark_gitops(ME, object)).await
+        self.write("acts", deadline, |w| w.unmark_gitops(ME, object)).await
     }
 
     async fn evict(&self, pod: &PodRef, deadline: Duration) -> Result<(), ClusterError> {
-        self.write(deadline, |w| w.evict(ME, pod)).await
+        self.write("acts", deadline, |w| w.evict(ME, pod)).await
     }
 
     async fn delete_pod(
@@ -93,7 +93,7 @@ impl<W: WorldHandle> Cluster for Sim<W> {
         grace_seconds: Option<u32>,
         deadline: Duration,
     ) -> Result<(), ClusterError> {
-        self.write(deadline, |w| w.delete_pod(ME, pod, grace_seconds)).await
+        self.write("acts", deadline, |w| w.delete_pod(ME, pod, grace_seconds)).await
     }
 
     async fn publish(
@@ -102,7 +102,7 @@ impl<W: WorldHandle> Cluster for Sim<W> {
         deadline: Duration,
     ) -> Result<(), ClusterError> {
         let Publication { name, spec, status } = publication;
-        self.write(deadline, |w| {
+        self.write("publish", deadline, |w| {
             w.publish(ME, name, spec.clone(), status.clone());
             Ok(())
         })
@@ -110,7 +110,7 @@ impl<W: WorldHandle> Cluster for Sim<W> {
     }
 
     async fn event(&self, note: &EventNote, deadline: Duration) -> Result<(), ClusterError> {
-        self.write(deadline, |w| {
+        self.write("events", deadline, |w| {
             w.note(Note {
                 at: w.now(),
                 warning: note.severity == EventSeverity::Warning,
@@ -124,7 +124,7 @@ impl<W: WorldHandle> Cluster for Sim<W> {
     }
 
     async fn renew_lease(&self, deadline: Duration) -> Result<(), ClusterError> {
-        self.write(deadline, |w| {
+        self.write("lease", deadline, |w| {
             w.renew_lease();
             // Counted apart: it is the one write of a world at rest.
             w.counters.api_writes = w.counters.api_writes.saturating_sub(1);
@@ -137,13 +137,13 @@ impl<W: WorldHandle> Cluster for Sim<W> {
 
 impl<W: WorldHandle> Sim<W> {
     /// Sends a request to whichever server answers.
-    async fn call(&self, deadline: Duration) -> Result<(), ClusterError> {
+    async fn call(&self, line: &str, deadline: Duration) -> Result<(), ClusterError> {
         let (answers, refuses) = self
             .world
             .look(|w| (w.api_answers(), w.api_refuses()))
             .map_err(|e| silent(e.to_string()))?;
         let until = self.world.now_millis().saturating_add(millis(deadline));
-        let in_time = self.travel(REQUEST, deadline).await.is_ok();
+        let in_time = self.travel(line, REQUEST, deadline).await.is_ok();
         if answers && in_time {
             return Ok(());
         }
@@ -156,10 +156,11 @@ impl<W: WorldHandle> Sim<W> {
     /// Changes something through the API.
     async fn write(
         &self,
+        line: &str,
         deadline: Duration,
         change: impl FnOnce(&mut World) -> Result<(), Refusal> + Send,
     ) -> Result<(), ClusterError> {
-        self.call(deadline).await?;
+        self.call(line, deadline).await?;
         self.world.act(|world| apply(world, change)).map_err(|e| silent(e.to_string()))?
     }
 }

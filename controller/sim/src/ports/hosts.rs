@@ -82,7 +82,7 @@ impl<W: WorldHandle> Sim<W> {
             let message = format!("no answer within {} s", deadline.as_secs_f32());
             return Err(silent(host, message));
         }
-        if self.travel(SSH, deadline).await.is_err() {
+        if self.travel(host, SSH, deadline).await.is_err() {
             return Err(silent(host, "no answer within the deadline"));
         }
         match reach {
@@ -172,7 +172,7 @@ impl<W: WorldHandle> Wake for Sim<W> {
         if !wakes {
             return Err(WakeError::NoWay { host: host.into() });
         }
-        if self.travel(PACKET, deadline).await.is_err() {
+        if self.travel(host, PACKET, deadline).await.is_err() {
             return Err(failed("it was not sent within the deadline".into()));
         }
         self.world

@@ -13,6 +13,7 @@ mod store;
 mod world_file;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
@@ -30,7 +31,8 @@ pub fn ports<W: WorldHandle>(world: &Arc<W>, store: Arc<dyn Store>) -> Ports {
     let (seed, revision) = world.look(|w| (w.seed, w.cluster.revision)).unwrap_or_default();
     let sim = Arc::new(Sim {
         world: Arc::clone(world),
-        rng: Mutex::new(SplitMix64::new(seed)),
+        seed,
+        rngs: Mutex::default(),
         told: AtomicU64::new(revision),
     });
     Ports {
@@ -47,8 +49,10 @@ pub fn ports<W: WorldHandle>(world: &Arc<W>, store: Arc<dyn Store>) -> Ports {
 /// Every port over a world, the store apart.
 struct Sim<W> {
     world: Arc<W>,
-    /// Draws latencies. Apart from the world's own, so that looking changes nothing.
-    rng: Mutex<SplitMix64>,
+    seed: u64,
+    /// Draw latencies, one for each line of calls: whoever comes first in one instant makes no
+    /// difference to the others. Apart from the world's own, so that looking changes nothing.
+    rngs: Mutex<BTreeMap<String, SplitMix64>>,
     /// The revision of the cluster that was last told to whoever looks.
     told: AtomicU64,
 }
@@ -69,10 +73,27 @@ impl<W: WorldHandle> Sim<W> {
     }
 
     /// Sleeps as long as a call takes, at most until its deadline.
-    async fn travel(&self, millis: (u64, u64), deadline: Duration) -> Result<(), Late> {
-        let takes = Duration::from_millis(lock(&self.rng).between(millis.0, millis.1));
+    async fn travel(
+        &self,
+        line: &str,
+        millis: (u64, u64),
+        deadline: Duration,
+    ) -> Result<(), Late> {
+        let takes = Duration::from_millis(self.draw(line, millis));
         self.wait(takes.min(deadline)).await;
         if takes > deadline { Err(Late) } else { Ok(()) }
+    }
+}
+
+impl<W> Sim<W> {
+    /// Draws from the generator of a line, begun from the seed and the line's name.
+    fn draw(&self, line: &str, (low, high): (u64, u64)) -> u64 {
+        let mut rngs = lock(&self.rngs);
+        let begin = || {
+            let name = |seed: u64, byte: u8| SplitMix64::new(seed ^ u64::from(byte)).next_u64();
+            SplitMix64::new(line.bytes().fold(self.seed, name))
+        };
+        rngs.entry(line.to_owned()).or_insert_with(begin).between(low, high)
     }
 }
 

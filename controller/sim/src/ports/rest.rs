@@ -41,7 +41,7 @@ impl<W: WorldHandle> Supplies for Sim<W> {
     async fn read(&self, supply: &str, deadline: Duration) -> Result<SupplyReading, SupplyError> {
         let silent = |message: String| SupplyError::Silent { supply: supply.into(), message };
         let until = self.world.now_millis().saturating_add(millis(deadline));
-        let in_time = self.travel(NUT, deadline).await.is_ok();
+        let in_time = self.travel(supply, NUT, deadline).await.is_ok();
         let answer = self.world.look(|w| ask(w, supply)).map_err(|e| silent(e.to_string()))?;
         match answer {
             Upsd::Tells(reading) if in_time => Ok(reading),

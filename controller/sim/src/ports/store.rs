@@ -203,8 +203,12 @@ impl Store for MemoryStore {
 
     fn rotate(&self, lines: &str) -> Result<(), StoreError> {
         let begin = |disk: &mut Disk| {
-            let before = std::mem::take(&mut disk.journal);
-            disk.append(lines).inspect_err(|_| disk.journal = before)
+            // The reserve is inside the segments that there are; a new one needs room of its own.
+            if disk.full {
+                return Err(StoreError::Full { path: "journal".into() });
+            }
+            disk.journal.clear();
+            disk.append(lines)
         };
         self.write_with("journal", begin, |_| {})
     }

@@ -26,19 +26,23 @@ fn body(told: &Published) -> String {
     let status = &told.status;
     let tone = tone(told);
     let sentence = status.sentence.as_deref().unwrap_or("");
+    let (what, more) = sentence.split_once(". ").unwrap_or((sentence, ""));
+    let what = what.trim_end_matches('.');
     // Writing to a String has no way to fail.
     let _ = write!(
         page,
-        "<header class=\"{tone}\"><p class=\"name\">{}</p><h1>{}</h1>{}</header><main>",
+        "<header class=\"{tone}\"><p class=\"name\">{}</p><h1>{}</h1>{}{}</header><main>",
         escaped(&told.metadata.name),
-        escaped(sentence),
+        escaped(what),
+        details(more),
         battery(told),
     );
     page += &verdict(told);
     page += &list("A person must look", &told.live.blocked, "alert");
     page += &list("Steps under way", &told.live.steps, "");
     page += &supplies(told);
-    page += &units(told);
+    page += &machines(told);
+    page += &shared(told);
     let _ = write!(
         page,
         "</main><footer>told at {} · <a href=\"/status\">status</a> · \
@@ -46,6 +50,10 @@ fn body(told: &Published) -> String {
         super::super::timestamp(told.live.turned_unix_seconds)
     );
     page
+}
+
+fn details(more: &str) -> String {
+    if more.is_empty() { String::new() } else { format!("<p class=\"more\">{}</p>", escaped(more)) }
 }
 
 fn tone(told: &Published) -> &'static str {
@@ -63,16 +71,12 @@ fn tone(told: &Published) -> &'static str {
     }
 }
 
+/// How much of what is left the way down takes.
 fn battery(told: &Published) -> String {
     let Some(left) = told.live.seconds_left else { return String::new() };
     let needed = told.live.budget_seconds;
     let share = (needed.min(left) * 100).checked_div(left.max(1)).unwrap_or(100).min(100);
-    format!(
-        "<p class=\"time\"><strong>{}</strong> on battery, <strong>{}</strong> needed</p>\
-         <div class=\"bar\"><div style=\"width:{share}%\"></div></div>",
-        span(left),
-        span(needed)
-    )
+    format!("<div class=\"bar\"><div style=\"width:{share}%\"></div></div>")
 }
 
 fn verdict(told: &Published) -> String {
@@ -103,7 +107,10 @@ fn list(title: &str, lines: &[String], class: &str) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let items: String = lines.iter().map(|line| format!("<li>{}</li>", escaped(line))).collect();
+    let mut items = String::new();
+    for line in lines {
+        let _ = write!(items, "<li>{}</li>", escaped(line));
+    }
     format!("<section class=\"{class}\"><h2>{title}</h2><ul>{items}</ul></section>")
 }
 
@@ -128,49 +135,115 @@ fn supplies(told: &Published) -> String {
     )
 }
 
-/// The graph, as it is walked going up: each kind is a row of tiles, what it rests on above it.
-fn units(told: &Published) -> String {
-    const ROWS: [(&str, &[&str]); 6] = [
-        ("Machines", &["self", "path", "host"]),
-        ("Control plane", &["clock", "server", "api"]),
-        ("Workers", &["agent"]),
-        ("Nodes", &["node", "storage", "snapshot", "quiesce"]),
-        ("GitOps", &["source", "layer", "vault", "images", "gitops"]),
-        ("Checks", &["gate", "soak"]),
-    ];
-    let mut page = String::from("<section><h2>Units</h2>");
-    for (title, kinds) in ROWS {
-        let of_kind = |unit: &&UnitStatus| {
-            let kind = unit.name.split('/').next().unwrap_or("");
-            kinds.contains(&kind)
-        };
-        let tiles: String = told.status.units.iter().filter(of_kind).map(tile).collect();
-        if !tiles.is_empty() {
-            let _ = write!(page, "<h3>{title}</h3><ul class=\"tiles\">{tiles}</ul>");
+/// A machine is one row, what runs on it beside it in the order of the way up.
+fn machines(told: &Published) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for unit in &told.status.units {
+        if let Some((kind, name)) = unit.name.split_once('/')
+            && ON_A_MACHINE.contains(&kind)
+            && !names.contains(&name)
+        {
+            names.push(name);
         }
     }
-    page + "</section>"
+    let mut rows = String::new();
+    for name in names {
+        let of = |kinds: &[&str]| {
+            told.status.units.iter().find(|unit| {
+                unit.name.split_once('/').is_some_and(|(k, n)| n == name && kinds.contains(&k))
+            })
+        };
+        let units = [of(&["host", "self"]), of(&["server", "agent"]), of(&["node"])];
+        let cells: String = units.iter().map(|unit| cell(told, *unit)).collect();
+        let now = busiest(told, units.into_iter().flatten()).unwrap_or_default();
+        let _ = write!(
+            rows,
+            "<tr><th scope=\"row\">{}</th>{cells}<td class=\"now\">{}</td></tr>",
+            escaped(name),
+            escaped(&now)
+        );
+    }
+    if rows.is_empty() {
+        return rows;
+    }
+    format!(
+        "<section><h2>Machines</h2><table class=\"units\"><thead><tr><th>Name</th><th>Power</th>\
+         <th>Service</th><th>Node</th><th class=\"now\">Now</th></tr></thead><tbody>{rows}</tbody>\
+         </table></section>"
+    )
 }
 
-fn tile(unit: &UnitStatus) -> String {
+const ON_A_MACHINE: [&str; 5] = ["host", "self", "server", "agent", "node"];
+
+/// What all machines share: the API, what is stored, what is deployed.
+fn shared(told: &Published) -> String {
+    let mut rows = String::new();
+    for unit in &told.status.units {
+        let kind = unit.name.split('/').next().unwrap_or("");
+        if ON_A_MACHINE.contains(&kind) {
+            continue;
+        }
+        let _ = write!(
+            rows,
+            "<tr><th scope=\"row\">{}</th>{}<td class=\"now\">{}</td></tr>",
+            escaped(&unit.name),
+            cell(told, Some(unit)),
+            escaped(&now(told, unit).unwrap_or_default())
+        );
+    }
+    if rows.is_empty() {
+        return rows;
+    }
+    format!(
+        "<section><h2>Cluster</h2><table class=\"units\"><thead><tr><th>Name</th><th>State</th>\
+         <th class=\"now\">Now</th></tr></thead><tbody>{rows}</tbody></table></section>"
+    )
+}
+
+fn cell(told: &Published, unit: Option<&UnitStatus>) -> String {
+    let Some(unit) = unit else { return "<td></td>".into() };
     let class = match (unit.wanted.as_str(), unit.state.as_str()) {
         ("any", _) => "any",
-        (_, "starting" | "stopping" | "part") => "moving",
-        (_, "unknown") => "unknown",
         (wanted, state) if wanted == state => "arrived",
+        _ if !is_open(told, unit) => "any",
+        (_, "unknown") => "unknown",
+        (_, "starting" | "stopping" | "part") => "moving",
         _ => "away",
     };
-    let wish = if unit.wanted == unit.state || unit.wanted == "any" {
-        String::new()
-    } else {
-        format!(" → {}", unit.wanted)
+    format!("<td class=\"{class}\">{}</td>", escaped(&unit.state))
+}
+
+/// Whether something is still to be done for a unit; what is moot is not.
+fn is_open(told: &Published, unit: &UnitStatus) -> bool {
+    unit.reason.is_some() || told.live.steps.iter().any(|step| is_of(step, unit))
+}
+
+fn is_of(step: &str, unit: &UnitStatus) -> bool {
+    step.strip_prefix(unit.name.as_str()).is_some_and(|rest| rest.starts_with(": "))
+}
+
+/// What is going on at a machine: a step, else what waits on nothing else, else anything.
+fn busiest<'u>(
+    told: &Published,
+    units: impl Iterator<Item = &'u UnitStatus> + Clone,
+) -> Option<String> {
+    let is_leaf = |unit: &&UnitStatus| {
+        told.live.waiting.iter().any(|w| w.unit == unit.name && w.on.is_empty())
     };
-    let message = unit.message.as_deref().map(escaped).unwrap_or_default();
-    format!(
-        "<li class=\"{class}\"><b>{}</b> <i>{}{wish}</i> <small>{message}</small></li>",
-        escaped(&unit.name),
-        escaped(&unit.state)
-    )
+    let stepping = units.clone().find_map(|unit| step(told, unit));
+    stepping
+        .or_else(|| units.clone().filter(is_leaf).find_map(|unit| unit.message.clone()))
+        .or_else(|| units.filter_map(|unit| unit.message.clone()).last())
+}
+
+/// What is going on at a unit: its step, else what there is to say.
+fn now(told: &Published, unit: &UnitStatus) -> Option<String> {
+    step(told, unit).or_else(|| unit.message.clone())
+}
+
+fn step(told: &Published, unit: &UnitStatus) -> Option<String> {
+    let step = told.live.steps.iter().find(|step| is_of(step, unit))?;
+    step.split_once(": ").map(|(_, step)| step.to_owned())
 }
 
 fn escaped(text: &str) -> String {

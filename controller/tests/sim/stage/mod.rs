@@ -31,6 +31,8 @@ use crate::{log, scenes::Scene};
 const LOOK: Duration = Duration::from_millis(100);
 /// `RestartSec` of the unit.
 const RESTART: Duration = Duration::from_secs(2);
+/// The last word about what was done is told by then.
+const SETTLE: Duration = Duration::from_secs(60);
 /// What is watched for rest at the end of each story.
 const REST: Duration = Duration::from_secs(120);
 
@@ -131,11 +133,13 @@ impl Stage {
         self.edit("target", &target.to_string());
     }
 
-    /// The operator edits one key of `spec`.
+    /// The operator edits the value of a key that stands on a line of its own.
     pub fn edit(&mut self, key: &str, value: &str) {
+        let is_it = |line: &str| line.trim_start().starts_with(&format!("{key}:"));
+        assert!(self.document.lines().any(is_it), "the document has no {key}");
         let line = |line: &str| {
-            let is_it = line.trim_start().starts_with(&format!("{key}:"));
-            if is_it { format!("  {key}: {value}") } else { line.to_owned() }
+            let indent = line.len() - line.trim_start().len();
+            if is_it(line) { format!("{:indent$}{key}: {value}", "") } else { line.to_owned() }
         };
         self.document = self.document.lines().map(line).collect::<Vec<_>>().join("\n");
         let in_force = InForce::of(&self.document, "desired/story.yaml");
@@ -275,7 +279,10 @@ impl Stage {
 
     /// Ends the story: rest, and the audit of the world.
     async fn end(&mut self) {
-        self.pass(Duration::from_secs(10)).await;
+        if let Some(Point::At(_)) = self.point {
+            self.point = Some(Point::At(0));
+        }
+        self.pass(SETTLE).await;
         let (resting, quiet) = (self.world.snapshot(), self.rests);
         self.pass(REST).await;
         let after = self.world.snapshot();

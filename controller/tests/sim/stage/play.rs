@@ -63,7 +63,7 @@ fn run(
 ) -> Record {
     let replay =
         format!("ANANKE_SEED={seed} cargo test -p ananke --test sim {name} -- --nocapture");
-    let killed = point.map_or_else(String::new, |point| format!(", killed at {point:?}"));
+    let killed = point.map_or_else(String::new, |point| format!("   # killed at {point:?}"));
     println!("\n=== {name}, seed {seed}{killed}");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -74,11 +74,12 @@ fn run(
         let mut stage = Stage::new(scene, seed, point, format!("{replay}{killed}"));
         stage.start();
         story(&mut stage).await;
+        let told = stage.now();
         stage.end().await;
         let record = Record {
             writes: stage.store.writes(),
             effects: stage.effects.names(),
-            ended: stage.now(),
+            ended: told,
             hash: stage.look(|world| world.trace.hash()),
         };
         stage.kill_minus_9().await;

@@ -72,9 +72,10 @@ impl Stage {
         check(&mut install, Duration::from_secs(90)).context("Flux was not installed")?;
         self.quietly("Flux has applied what is in Git", CLUSTER, |s| s.flux_is_ready(&[]))?;
         self.kubectl_ok(&["cordon", "n3"])?;
+        // As `flux suspend` does it: Flux takes back what a manager called kubectl has changed.
         self.kubectl_ok(&[
             "-n", "flux-system", "patch", "kustomization", "database", "--type=merge",
-            "-p", r#"{"spec":{"suspend":true}}"#,
+            "--field-manager=flux", "-p", r#"{"spec":{"suspend":true}}"#,
         ])?;
         self.story.tell("a person has cordoned n3 and suspended Kustomization database");
         Ok(())
