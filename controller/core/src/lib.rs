@@ -1,6 +1,6 @@
 //! The pure core of ananke.
 //!
-//! A cluster is a set of [units](unit) tied by [edges](graph). Start walks up the graph, shutdown
+//! A cluster is a set of [units](mod@unit) tied by [edges](graph). Start walks up the graph, shutdown
 //! walks down the same graph. [`decide::decide`] is synchronous and total: no clock, no I/O, no
 //! async, no randomness, no hash order; the same input gives the same output on every machine.
 

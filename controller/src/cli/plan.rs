@@ -8,7 +8,10 @@ use ananke_core::{
     plant::Plant,
     seen::Seen,
 };
-use ananke_crds::{host_config::HostConfiguration, policy::Target};
+use ananke_crds::{
+    host_config::HostConfiguration,
+    policy::{PowerPolicySpec, Target},
+};
 use serde::Serialize;
 
 use super::{
@@ -61,11 +64,14 @@ pub(crate) fn make(
     in_force: &InForce,
     target: Target,
 ) -> Result<Forecast, Failure> {
-    forecast_from(config, in_force, target, |_| {})
+    forecast_from(config, in_force, target, |_, _| {})
 }
 
-/// Every supply is on battery, and the battery is low.
-fn batteries_low(inputs: &mut Snapshot) {
+/// Every supply is on battery, the battery is low, and that is believed at once.
+fn batteries_low(spec: &mut PowerPolicySpec, inputs: &mut Snapshot) {
+    for supply in &mut spec.supplies {
+        supply.trigger.debounce = 1;
+    }
     let status: Vec<String> = ["OB", "DISCHRG", "LB"].map(str::to_owned).into();
     for seen in inputs.supplies.values_mut() {
         let before = seen.value().cloned().unwrap_or_default();
@@ -77,13 +83,13 @@ fn forecast_from(
     config: &HostConfiguration,
     in_force: &InForce,
     target: Target,
-    what_if: impl Fn(&mut Snapshot),
+    what_if: impl Fn(&mut PowerPolicySpec, &mut Snapshot),
 ) -> Result<Forecast, Failure> {
     let (mut inputs, mut journal) = client::last_decision(config)?;
-    what_if(&mut inputs);
     journal.in_flight.clear();
     let mut spec = in_force.policy.spec.clone();
     spec.target = target;
+    what_if(&mut spec, &mut inputs);
     let plant = Plant::compile(in_force.name(), &spec)
         .map_err(|cycle| Failure::new(Exit::Usage, cycle.to_string()))?;
     Ok(forecast(&plant, &journal, &inputs))

@@ -5,6 +5,13 @@
 //! NAME -- --nocapture` tells a story again, word for word.
 
 #![expect(unreachable_pub, reason = "nothing outside can reach into a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a story is told aloud, and what is not as it should be ends it"
+)]
 
 mod faults;
 mod log;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ananke::publish::Published;
 use ananke_crds::policy::Target;
-use ananke_sim::world::{Fate, Host, TelemetryFault};
+use ananke_sim::world::{Fate, Host, ServiceUnit, TelemetryFault};
 
 use crate::{
     scenes::{EMBEDDED, SMALL},
@@ -122,7 +122,7 @@ async fn second_outage(stage: &mut Stage) {
     stage.fate(&charged("ups", 40));
     stage
         .until("the first service starts", 900, |world| {
-            world.hosts.values().filter_map(|host| host.service.as_ref()).any(|unit| unit.runs())
+            world.hosts.values().filter_map(|host| host.service.as_ref()).any(ServiceUnit::runs)
         })
         .await;
     stage.fate(&mains(false));
@@ -171,7 +171,7 @@ async fn pyrphoros_alone(stage: &mut Stage) {
         .await;
     stage.pass(Duration::from_secs(30)).await;
     let rest =
-        stage.look(|w| w.hosts.values().filter(on_statera).all(|h| h.is_on()) && is_stopped(w));
+        stage.look(|w| w.hosts.values().filter(on_statera).all(Host::is_on) && is_stopped(w));
     stage.check(rest, "the hosts on the good supply are to stay on, without their services");
     stage.fate(&mains_of("pyrphoros", true));
     stage.arrives(Target::Running, 600).await;

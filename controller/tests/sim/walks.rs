@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ananke_crds::policy::Target;
+use ananke_sim::world::Host;
 
 use crate::{
     scenes::{EMBEDDED, SMALL},
@@ -47,7 +48,7 @@ fn one_seed_is_one_run() {
 async fn turned_round(stage: &mut Stage) {
     stage.arrives(Target::Running, 30).await;
     stage.declare(Target::Poweroff);
-    stage.until("the first host is off", 300, |w| w.hosts.values().any(|h| h.is_off())).await;
+    stage.until("the first host is off", 300, |w| w.hosts.values().any(Host::is_off)).await;
     stage.declare(Target::Running);
     stage.arrives(Target::Running, 400).await;
 }

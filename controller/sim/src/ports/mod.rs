@@ -73,12 +73,7 @@ impl<W: WorldHandle> Sim<W> {
     }
 
     /// Sleeps as long as a call takes, at most until its deadline.
-    async fn travel(
-        &self,
-        line: &str,
-        millis: (u64, u64),
-        deadline: Duration,
-    ) -> Result<(), Late> {
+    async fn travel(&self, line: &str, millis: (u64, u64), deadline: Duration) -> Result<(), Late> {
         let takes = Duration::from_millis(self.draw(line, millis));
         self.wait(takes.min(deadline)).await;
         if takes > deadline { Err(Late) } else { Ok(()) }

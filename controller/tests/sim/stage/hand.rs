@@ -242,7 +242,7 @@ impl Store for Held<MemoryStore> {
     }
 
     fn journal(&self) -> Result<Vec<String>, StoreError> {
-        self.on(|store| store.journal())
+        self.on(MemoryStore::journal)
     }
 
     fn rotate(&self, lines: &str) -> Result<(), StoreError> {

@@ -301,15 +301,14 @@ impl Stage {
     #[track_caller]
     pub fn fail(&mut self, why: &str) -> ! {
         self.catch_up();
-        let mut text = format!("{why}\n\n  again: {}\n", self.replay);
+        let mut lines = vec![format!("{why}\n\n  again: {}", self.replay)];
         if let Some(told) = self.told() {
             let sentence = told.status.sentence.clone().unwrap_or_default();
-            text.push_str(&format!("  ananke says: {sentence}\n"));
-            for line in told.live.steps.iter().chain(&told.live.leaves).chain(&told.live.blocked) {
-                text.push_str(&format!("    {line}\n"));
-            }
+            lines.push(format!("  ananke says: {sentence}"));
+            let live = told.live.steps.iter().chain(&told.live.leaves).chain(&told.live.blocked);
+            lines.extend(live.map(|line| format!("    {line}")));
         }
-        panic!("{text}");
+        panic!("{}", lines.join("\n"));
     }
 
     /// Tells what has happened since.

@@ -1,5 +1,7 @@
 //! Plays a story once, or once for each of the points at which its daemon is killed.
 
+#![expect(clippy::needless_pass_by_value, reason = "a story reads better without ampersands")]
+
 use std::env;
 
 use ananke_sim::{ports::Death, rng::SplitMix64};
