@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Runs, of which the median counts.
-const RUNS: usize = 21;
+const RUNS: usize = 11;
 /// How often the stage looks, in virtual time.
 const LOOK: Duration = Duration::from_secs(1);
 
