@@ -135,12 +135,14 @@ pub(super) fn stop(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
         // What was killed while it ran is started again by its systemd, so each kill earns a stop.
         Some(ActiveState::Active | ActiveState::Activating)
             if tries(Rung::Stop) < STOPS.saturating_add(tries(Rung::Kill)) =>
-        Try {
-            rung: Rung::Stop,
-            action: Action::StopService { host, service },
-            deadline: walk.view.plant.shutdown.service_timeout,
-            gap: STOP_GAP,
-        },
+        {
+            Try {
+                rung: Rung::Stop,
+                action: Action::StopService { host, service },
+                deadline: walk.view.plant.shutdown.service_timeout,
+                gap: STOP_GAP,
+            }
+        }
         Some(_) => Try {
             rung: Rung::Kill,
             action: Action::KillService { host, service },

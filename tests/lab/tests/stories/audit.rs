@@ -20,7 +20,8 @@ const fn unit_of(host: &str) -> &'static str {
 
 impl Stage {
     fn json(&self, arguments: &[&str]) -> Result<Value> {
-        let text = self.kubectl_ok(&[arguments, &["-o", "json", "--request-timeout=5s"]].concat())?;
+        let text =
+            self.kubectl_ok(&[arguments, &["-o", "json", "--request-timeout=5s"]].concat())?;
         Ok(serde_json::from_str(&text)?)
     }
 
@@ -100,7 +101,9 @@ impl Stage {
         for host in all() {
             let running: Vec<&str> = pods
                 .iter()
-                .filter(|pod| pod["spec"]["nodeName"] == host && pod["status"]["phase"] == "Running")
+                .filter(|pod| {
+                    pod["spec"]["nodeName"] == host && pod["status"]["phase"] == "Running"
+                })
                 .filter_map(|pod| pod["metadata"]["uid"].as_str())
                 .collect();
             let shims = self.lab.shims(host)?;
@@ -116,9 +119,10 @@ impl Stage {
     /// The first mark of ananke on any object, if there is one.
     fn marks(&self) -> Result<Option<String>> {
         for kind in ["nodes", "kustomizations"] {
-            let marked = self.items(&["get", kind, "-A"])?.into_iter().find(|object| {
-                object["metadata"]["annotations"].get("ananke.dev/mark").is_some()
-            });
+            let marked = self
+                .items(&["get", kind, "-A"])?
+                .into_iter()
+                .find(|object| object["metadata"]["annotations"].get("ananke.dev/mark").is_some());
             if let Some(object) = marked {
                 return Ok(Some(format!("{kind}/{}", name(&object))));
             }
@@ -152,7 +156,14 @@ impl Stage {
         let stopped = |host: &str| -> Result<String> {
             let text = self.lab.inside(
                 host,
-                &["systemctl", "show", "--timestamp=us", "-p", "InactiveEnterTimestamp", unit_of(host)],
+                &[
+                    "systemctl",
+                    "show",
+                    "--timestamp=us",
+                    "-p",
+                    "InactiveEnterTimestamp",
+                    unit_of(host),
+                ],
             )?;
             Ok(text.trim().to_owned())
         };
@@ -187,9 +198,7 @@ impl Stage {
 
     /// What `kubectl wait` says.
     pub(crate) fn is_ready(&self) -> Result<()> {
-        self.kubectl_ok(&[
-            "wait", "--for=condition=Ready", "powerpolicy/lab", "--timeout=60s",
-        ])?;
+        self.kubectl_ok(&["wait", "--for=condition=Ready", "powerpolicy/lab", "--timeout=60s"])?;
         self.story.tell("kubectl wait --for=condition=Ready powerpolicy/lab");
         Ok(())
     }

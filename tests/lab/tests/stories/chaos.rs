@@ -20,8 +20,7 @@ impl Chaos {
         let given = std::env::var("ANANKE_SEED").ok().and_then(|seed| seed.parse().ok());
         let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let seed = given.unwrap_or_else(|| clock.map_or(1, |now| now.as_secs()));
-        let mut chaos =
-            Self { state: seed, seed, left: KILLS, next: Instant::now(), poweroffs: 0 };
+        let mut chaos = Self { state: seed, seed, left: KILLS, next: Instant::now(), poweroffs: 0 };
         chaos.draw();
         chaos
     }

@@ -1,11 +1,6 @@
 //! A stage: a lab with a cluster, Flux, workloads, what persons did before, and the daemon.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::Command,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use ananke_lab::{
     BatterySpec, HubProcess, Lab, LabName, LabSpec, Output, Story, UpsSpec, check, run,
@@ -74,8 +69,15 @@ impl Stage {
         self.kubectl_ok(&["cordon", "n3"])?;
         // As `flux suspend` does it: Flux takes back what a manager called kubectl has changed.
         self.kubectl_ok(&[
-            "-n", "flux-system", "patch", "kustomization", "database", "--type=merge",
-            "--field-manager=flux", "-p", r#"{"spec":{"suspend":true}}"#,
+            "-n",
+            "flux-system",
+            "patch",
+            "kustomization",
+            "database",
+            "--type=merge",
+            "--field-manager=flux",
+            "-p",
+            r#"{"spec":{"suspend":true}}"#,
         ])?;
         self.story.tell("a person has cordoned n3 and suspended Kustomization database");
         Ok(())

@@ -1,6 +1,10 @@
 //! What the toy world shows.
 
-use super::*;
+use super::{
+    ActiveState, ApiHealth, BTreeMap, ClusterFacts, HostFacts, Machine, NodeFacts, ObservedState,
+    PodFacts, Role, Seen, Snapshot, SupplyReading, SystemState, Tick, Unseen, WALL, World, at, pod,
+    service,
+};
 
 impl World {
     pub(super) fn now(&self) -> Tick {
