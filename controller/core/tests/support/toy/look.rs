@@ -2,8 +2,8 @@
 
 use super::{
     ActiveState, ApiHealth, BTreeMap, ClusterFacts, HostFacts, Machine, NodeFacts, ObservedState,
-    PodFacts, Role, Seen, Snapshot, SupplyReading, SystemState, Tick, Unseen, WALL, World, at, pod,
-    service,
+    PodFacts, Power, Role, Seen, Snapshot, SupplyReading, SystemState, Tick, Unseen, WALL, World,
+    at, pod, service,
 };
 
 impl World {
