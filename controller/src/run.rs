@@ -1,6 +1,10 @@
 //! The only loop.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ananke_core::{
     decide::decide,
@@ -158,7 +162,9 @@ impl<'a> Loop<'a> {
         self.retry_disk(now);
         self.take_requests(unix);
         let snapshot = self.board.snapshot(now, self.standing.requests(now, unix));
+        let began = Instant::now();
         let decision = decide(&self.plant, self.recorder.journal(), &snapshot);
+        self.publisher.metrics().decided(began.elapsed());
         self.remember(&snapshot, &decision, unix);
         if self.mode == Mode::Act {
             for step in &decision.steps {
@@ -254,7 +260,6 @@ impl<'a> Loop<'a> {
             return self.land(Return { id, step, outcome });
         }
         tracing::info!("{}: {} (try {})", step.unit, step.rung.name(), step.attempt);
-        self.publisher.step_begun(&step);
         let (ports, run, back) = (self.ports.clone(), self.run.clone(), self.returns.0.clone());
         tokio::spawn(async move {
             let outcome = act::perform(&ports, &run, &step).await;

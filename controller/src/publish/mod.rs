@@ -3,6 +3,7 @@
 
 mod cluster;
 pub mod http;
+mod intent;
 pub mod metrics;
 mod notify;
 mod sentence;
@@ -130,6 +131,7 @@ pub struct Publisher {
     metrics: Arc<metrics::Metrics>,
     pager: notify::Pager,
     systemd: systemd::Systemd,
+    intent: intent::Teller,
     cluster: Option<cluster::Mirror>,
 }
 
@@ -147,6 +149,7 @@ impl Publisher {
             metrics: Arc::new(metrics::Metrics::new()),
             pager: notify::Pager::new(notify),
             systemd: systemd::Systemd::new(),
+            intent: intent::Teller::new(),
             cluster: None,
         }
     }
@@ -164,11 +167,6 @@ impl Publisher {
     /// Mirrors the document and its status into this cluster from now on.
     pub fn mirror_to(&mut self, ports: &Ports) {
         self.cluster = Some(cluster::Mirror::start(ports.clone()));
-    }
-
-    /// A step began.
-    pub fn step_begun(&self, step: &PlannedStep) {
-        tracing::debug!(unit = step.unit, "begun");
     }
 
     /// A step's call returned.
@@ -202,6 +200,7 @@ impl Publisher {
             live: status::live(scene),
             status: status.clone(),
         };
+        self.intent.turn(ports, scene);
         self.systemd.turn(scene.complete, &sentence);
         self.metrics.turn(scene, &published);
         self.pager.turn(self.before.as_ref(), &published, scene);

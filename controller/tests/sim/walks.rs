@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ananke_crds::policy::Target;
+use ananke_ports::Store as _;
 use ananke_sim::world::Host;
 
 use crate::{
@@ -18,6 +19,7 @@ async fn both_ways(stage: &mut Stage) {
     let hosts_stay = stage.look(all_on);
     stage.check(hosts_stay, "a host went off");
     stage.arrives(Target::ClusterOnlyDown, 30).await;
+    intends(stage, "shutdown_complete");
     stage.declare(Target::Running);
     stage.arrives(Target::Running, 300).await;
     stage.declare(Target::Poweroff);
@@ -27,6 +29,14 @@ async fn both_ways(stage: &mut Stage) {
     stage.declare(Target::Running);
     stage.until("the cluster works again", 400, is_up).await;
     stage.arrives(Target::Running, 60).await;
+    intends(stage, "normal");
+}
+
+/// What `intent.json` tells peers.
+fn intends(stage: &mut Stage, word: &str) {
+    let bytes = stage.store.read("intent.json").ok().flatten().unwrap_or_default();
+    let told = String::from_utf8_lossy(&bytes).contains(&format!("\"state\": \"{word}\""));
+    stage.check(told, "intent.json tells something else");
 }
 
 #[test]
