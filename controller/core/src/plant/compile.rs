@@ -11,7 +11,10 @@ use ananke_crds::{
 use super::{
     HostPlan, LayerPlan, PathPlan, Plant, Role, Sections, ShutdownPlan, StartupPlan, SupplyPlan,
 };
-use crate::graph::{self, Cycle};
+use crate::{
+    graph::{self, Cycle},
+    walk,
+};
 
 impl Plant {
     /// Compiles a valid policy. Names that point nowhere are validation's to refuse; here they are
@@ -28,7 +31,7 @@ impl Plant {
             hosts: &hosts,
             sections: &sections,
         })?;
-        Ok(Self {
+        let mut plant = Self {
             name: name.to_owned(),
             declared: spec.target,
             suspended: spec.suspend,
@@ -39,7 +42,10 @@ impl Plant {
             startup: startup(spec),
             sections,
             graph,
-        })
+            span_scale: 1.0,
+        };
+        plant.span_scale = walk::span_scale(&plant);
+        Ok(plant)
     }
 }
 

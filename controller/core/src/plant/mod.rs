@@ -182,4 +182,7 @@ pub struct Plant {
     pub sections: Sections,
     /// The graph.
     pub graph: Graph,
+    /// What the units' spans on the way down are multiplied by, so that the longest chain of them
+    /// is the budget that the policy declares for the whole.
+    pub span_scale: f64,
 }

@@ -56,7 +56,7 @@ pub(crate) fn bound(plant: &Plant, kind: Kind, wanted: Wanted) -> Duration {
 
 /// Fills in every unit's tail, for this walk's own targets.
 pub(super) fn forwards(walk: &mut Walk<'_>) {
-    let scale = scale(walk.view.plant);
+    let scale = walk.view.plant.span_scale;
     let mut rests: Vec<Duration> = vec![Duration::ZERO; walk.rows.len()];
     for id in walk.view.plant.graph.upwards() {
         let tail = longest_below(walk.view.plant, id, &rests);
@@ -76,7 +76,7 @@ pub(super) fn forwards(walk: &mut Walk<'_>) {
 pub(crate) fn budget(view: &View<'_>) -> Duration {
     let scope = Scope::everything_off(view.plant);
     let targets = scope.targets(view.plant);
-    let scale = scale(view.plant);
+    let scale = view.plant.span_scale;
     let units = view.plant.graph.units();
     longest(view.plant, |id| {
         let (Some(unit), Some(target)) = (units.get(id.index()), targets.get(id.index())) else {
@@ -91,7 +91,7 @@ pub(crate) fn budget(view: &View<'_>) -> Duration {
 }
 
 /// The policy declares a budget for the whole way; the units' spans are shares of it.
-fn scale(plant: &Plant) -> f64 {
+pub(crate) fn span_scale(plant: &Plant) -> f64 {
     let full = longest(plant, |id| {
         plant.graph.unit(id).map_or(Duration::ZERO, |unit| own_span(plant, unit.kind))
     });
