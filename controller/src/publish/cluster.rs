@@ -152,13 +152,18 @@ async fn tell(ports: Ports, mut notes: mpsc::Receiver<EventNote>, mut up: watch:
 }
 
 async fn renew(ports: Ports, mut up: watch::Receiver<bool>) {
+    let mut complained = false;
     loop {
         if up.wait_for(|up| *up).await.is_err() {
             return;
         }
-        if let Err(error) = ports.cluster.renew_lease(DEADLINE).await {
-            tracing::debug!("the Lease was not renewed: {error}");
+        let renewed = ports.cluster.renew_lease(DEADLINE).await;
+        if let Err(error) = &renewed
+            && !complained
+        {
+            tracing::warn!("the Lease was not renewed, so this daemon looks dead: {error}");
         }
+        complained = renewed.is_err();
         ports.clock.sleep(LEASE).await;
     }
 }
