@@ -5,7 +5,7 @@ part_unit() {
   suite "core" cargo test --quiet -p ananke-core --lib --test properties
   suite "documents" cargo test --quiet -p ananke-crds --lib
   suite "nut, with a real upsd" cargo test --quiet -p ananke-nut
-  suite "hosts, with a real sshd" cargo test --quiet -p ananke-hosts
+  suite "hosts, with a real sshd" cargo test --quiet --no-fail-fast -p ananke-hosts
   suite "kube" cargo test --quiet -p ananke-kube
   suite "virtual world" cargo test --quiet -p ananke-sim
   suite "program" cargo test --quiet -p ananke --lib
