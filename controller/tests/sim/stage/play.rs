@@ -77,9 +77,12 @@ fn run(
         stage.start();
         story(&mut stage).await;
         let told = stage.now();
+        // Points lie in the story, not in the rest that is watched after it: a daemon that starts
+        // there tells the cluster that it is alive.
+        let writes = stage.store.writes();
         stage.end().await;
         let record = Record {
-            writes: stage.store.writes(),
+            writes,
             effects: stage.effects.names(),
             ended: told,
             hash: stage.look(|world| world.trace.hash()),
