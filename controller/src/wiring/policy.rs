@@ -11,7 +11,9 @@ use std::{
 use ananke_core::plant::Plant;
 use ananke_crds::{
     Problems, parse_policy,
-    policy::{PowerPolicy, Target},
+    policy::{
+        Autostart, OnOwnHostShutdown, PowerPolicy, SkippableStep, Target, WayBack, WholeCluster,
+    },
 };
 use ananke_ports::{Clock, Store};
 use notify::{RecursiveMode, Watcher};
@@ -122,6 +124,10 @@ impl InForce {
 /// them over is not.
 fn unsupported(policy: &PowerPolicy) -> Vec<&'static str> {
     let (down, up) = (&policy.spec.shutdown, &policy.spec.startup);
+    let migrate = WholeCluster::Migrate;
+    let skips_quiesce = down.emergency.skip.contains(&SkippableStep::Quiesce);
+    let mut offs = policy.spec.hosts.iter().filter_map(|host| host.off);
+    let ways_back = offs.any(|off| off.way_back != WayBack::None);
     [
         ("spec.shutdown.quiesce", !down.quiesce.is_empty()),
         ("spec.startup.layers", !up.layers.is_empty()),
@@ -133,6 +139,13 @@ fn unsupported(policy: &PowerPolicy) -> Vec<&'static str> {
         ("spec.startup.ingress", up.ingress.is_some()),
         ("spec.startup.workloads", up.workloads.is_some()),
         ("spec.startup.soak", up.soak.is_some()),
+        ("spec.startup.autostart: hold", up.autostart == Autostart::Hold),
+        ("spec.shutdown.drain.wholeCluster: migrate", down.drain.whole_cluster == migrate),
+        ("spec.shutdown.verifyOff.forceOff: true", down.verify_off.force_off),
+        ("spec.shutdown.onOwnHostShutdown", down.on_own_host_shutdown != OnOwnHostShutdown::Ignore),
+        ("spec.shutdown.emergency.skip: quiesce", skips_quiesce),
+        ("spec.hosts[].off.wayBack", ways_back),
+        ("spec.hosts[].tier", policy.spec.hosts.iter().any(|host| host.tier > 0)),
     ]
     .into_iter()
     .filter_map(|(key, there)| there.then_some(key))
@@ -302,4 +315,21 @@ fn arm(folder: &Path, hint: &mpsc::Sender<()>) -> Option<notify::RecommendedWatc
     .ok()?;
     watcher.watch(folder, RecursiveMode::NonRecursive).ok()?;
     Some(watcher)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_without_effect_is_refused_by_name() {
+        let minimal = include_str!("../../../desired/minimal.yaml");
+        assert!(InForce::of(minimal, "p.yaml").is_ok());
+        let atlas = include_str!("../../../desired/atlas.yaml");
+        let error = InForce::of(atlas, "p.yaml").err().unwrap().to_string();
+        assert!(error.starts_with("p.yaml: this version cannot act on spec."), "{error}");
+        for key in ["shutdown.quiesce", "startup.vault", "hosts[].off.wayBack", "hosts[].tier"] {
+            assert!(error.contains(&format!("spec.{key}")), "{key} in {error}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ pub enum Wake {
         /// Hardware address of its network card.
         mac: MacAddress,
         /// Where the packet is sent: a broadcast address of its network. By default
-        /// `255.255.255.255`.
+        /// every network that this host is in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         broadcast: Option<HostAddress>,
         /// Network interface of this host from which it is sent. By default the one that the
