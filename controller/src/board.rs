@@ -1,7 +1,7 @@
 //! The board: where the sources write what they see, and the loop reads it as one snapshot.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,6 +10,7 @@ use ananke_core::{
         ApiHealth, ClusterFacts, HostFacts, ObservedState, Requests, Snapshot, SupplyReading,
     },
     seen::{Seen, Unseen},
+    signals::{Power, power_of},
     time::Tick,
 };
 use tokio::sync::{Notify, watch};
@@ -24,6 +25,10 @@ pub enum Pace {
 }
 
 /// What was seen last of everything.
+///
+/// The loop is woken by what is new: another value, an answer to a question that the loop asked, a
+/// reading of a supply that is not on mains. The same seen once more is only written down: time
+/// going on is the loop's own matter (`Decision::look_again`).
 pub struct Board {
     parts: Mutex<Parts>,
     changed: Notify,
@@ -33,6 +38,9 @@ pub struct Board {
 }
 
 struct Parts {
+    /// Hosts that the loop asked to look at and that have not been looked at since.
+    asked_hosts: BTreeSet<String>,
+    asked_cluster: bool,
     supplies: BTreeMap<String, Seen<SupplyReading>>,
     hosts: BTreeMap<String, Seen<HostFacts>>,
     api: Seen<ApiHealth>,
@@ -52,6 +60,8 @@ impl Board {
         Self {
             pokes: hosts.iter().map(|host| (host.clone(), Arc::new(Notify::new()))).collect(),
             parts: Mutex::new(Parts {
+                asked_hosts: BTreeSet::new(),
+                asked_cluster: false,
                 supplies: supplies.map(|name| (name, Seen::unknown(Unseen::NotYet, now))).collect(),
                 hosts: hosts
                     .into_iter()
@@ -67,30 +77,36 @@ impl Board {
         }
     }
 
-    fn write(&self, change: impl FnOnce(&mut Parts)) {
+    /// Writes, and wakes the loop if the change says that it is news.
+    fn write(&self, change: impl FnOnce(&mut Parts) -> bool) {
         // A panic elsewhere cannot leave a part half-written: each is replaced whole.
-        change(&mut self.parts.lock().unwrap_or_else(PoisonError::into_inner));
-        self.changed.notify_one();
+        if change(&mut self.parts.lock().unwrap_or_else(PoisonError::into_inner)) {
+            self.changed.notify_one();
+        }
     }
 
     /// A supply was looked at.
     pub fn supply(&self, name: &str, now: Tick, look: Result<SupplyReading, Unseen>) {
-        self.write(|parts| put(&mut parts.supplies, name, now, look));
+        // Triggers count readings, also equal ones.
+        let counts = look.as_ref().map_or(true, |r| power_of(&r.status) != Power::Mains);
+        self.write(|parts| put(&mut parts.supplies, name, now, look) || counts);
     }
 
     /// A host was looked at.
     pub fn host(&self, name: &str, now: Tick, look: Result<HostFacts, Unseen>) {
-        self.write(|parts| put(&mut parts.hosts, name, now, look));
+        self.write(|parts| put(&mut parts.hosts, name, now, look) | parts.asked_hosts.remove(name));
     }
 
     /// The API was asked whether it is ready.
     pub fn api(&self, now: Tick, look: Result<ApiHealth, Unseen>) {
-        self.write(|parts| parts.api = seen(&parts.api, now, look));
+        self.write(|parts| see(&mut parts.api, now, look));
     }
 
     /// The cluster's objects were looked at.
     pub fn cluster(&self, now: Tick, look: Result<ClusterFacts, Unseen>) {
-        self.write(|parts| parts.cluster = seen(&parts.cluster, now, look));
+        self.write(|parts| {
+            see(&mut parts.cluster, now, look) | std::mem::take(&mut parts.asked_cluster)
+        });
     }
 
     /// Everything as it was seen last.
@@ -142,6 +158,10 @@ impl Board {
     /// Asks for a look at a host now: a step on it returned.
     pub fn poke_host(&self, name: &str) {
         if let Some(poke) = self.pokes.get(name) {
+            self.write(|parts| {
+                parts.asked_hosts.insert(name.to_owned());
+                false
+            });
             poke.notify_one();
         }
     }
@@ -156,6 +176,10 @@ impl Board {
 
     /// Asks for a look at the API now.
     pub fn poke_cluster(&self) {
+        self.write(|parts| {
+            parts.asked_cluster = true;
+            false
+        });
         self.poke_cluster.notify_one();
     }
 
@@ -165,15 +189,25 @@ impl Board {
     }
 }
 
-fn put<T>(map: &mut BTreeMap<String, Seen<T>>, name: &str, now: Tick, look: Result<T, Unseen>) {
-    if let Some(before) = map.get_mut(name) {
-        *before = seen(before, now, look);
-    }
+fn put<T: PartialEq>(
+    map: &mut BTreeMap<String, Seen<T>>,
+    name: &str,
+    now: Tick,
+    look: Result<T, Unseen>,
+) -> bool {
+    map.get_mut(name).is_some_and(|before| see(before, now, look))
 }
 
-fn seen<T>(before: &Seen<T>, now: Tick, look: Result<T, Unseen>) -> Seen<T> {
-    match look {
+/// Writes a look down; says whether it tells anything new.
+fn see<T: PartialEq>(before: &mut Seen<T>, now: Tick, look: Result<T, Unseen>) -> bool {
+    let after = match look {
         Ok(value) => Seen::known(value, now),
         Err(why) => before.lost(why, now),
-    }
+    };
+    let is_news = match (&*before, &after) {
+        (Seen::Known { value, .. }, Seen::Known { value: other, .. }) => value != other,
+        (before, after) => before != after,
+    };
+    *before = after;
+    is_news
 }

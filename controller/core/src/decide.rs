@@ -38,7 +38,9 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
     let mut draft = Draft::new(&walk, &episode);
     draft.go();
     let turns = Turns::of(&walk, &draft.free);
-    let busy = !draft.steps.is_empty() || !draft.waiting.is_empty() || !scope.live.is_empty();
+    let on_battery = supplies.values().any(|memory| memory.on_battery_since.is_some());
+    let moves = !draft.steps.is_empty() || !draft.waiting.is_empty();
+    let busy = moves || on_battery || !scope.live.is_empty();
     Decision {
         at: snapshot.now,
         effective: effective(&walk, &supplies),

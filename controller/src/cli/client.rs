@@ -90,9 +90,9 @@ pub(crate) fn last_decision(
     let mut inputs = None;
     for text in ananke_ports::Store::journal(&store)? {
         match serde_json::from_str(&text) {
-            Ok(Line::State { journal: state }) => journal = *state,
+            Ok(Line::State { journal: state }) => journal = state.into_owned(),
             Ok(Line::Event { event, .. }) => journal.apply(&event),
-            Ok(Line::Decision { inputs: seen, .. }) => inputs = Some(*seen),
+            Ok(Line::Decision { inputs: seen, .. }) => inputs = Some(seen.into_owned()),
             Err(_) => break,
         }
     }

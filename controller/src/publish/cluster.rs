@@ -4,14 +4,16 @@
 use std::{sync::Arc, time::Duration};
 
 use ananke_core::observe::ApiHealth;
-use ananke_crds::policy::PowerPolicyStatus;
 use ananke_ports::{EventNote, EventSeverity, Ports, Publication};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
 
-use super::{Published, Scene, StepNote};
+use super::{
+    Published, Scene, StepNote,
+    news::{Figures, status_is_news},
+};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Changes closer together than this are told together.
@@ -24,40 +26,38 @@ const EVENTS: usize = 64;
 
 /// Tells the cluster.
 pub(super) struct Mirror {
-    status: watch::Sender<Option<Arc<Publication>>>,
+    /// What is to stand in the cluster.
+    news: watch::Sender<Option<Arc<Published>>>,
     api_up: watch::Sender<bool>,
     events: mpsc::Sender<EventNote>,
-    name: watch::Sender<String>,
     _tasks: JoinSet<()>,
 }
 
 impl Mirror {
     pub(super) fn start(ports: Ports) -> Self {
-        let (status, statuses) = watch::channel(None);
+        let (news, to_tell) = watch::channel(None);
         let (api_up, up) = watch::channel(false);
         let (events, notes) = mpsc::channel(EVENTS);
         let mut tasks = JoinSet::new();
-        tasks.spawn(mirror(ports.clone(), statuses, up.clone()));
+        tasks.spawn(mirror(ports.clone(), to_tell, up.clone()));
         tasks.spawn(tell(ports.clone(), notes, up.clone()));
         tasks.spawn(renew(ports, up));
-        Self { status, api_up, events, name: watch::Sender::new(String::new()), _tasks: tasks }
+        Self { news, api_up, events, _tasks: tasks }
     }
 
-    pub(super) fn turn(&self, scene: &Scene<'_>, published: &Published) {
+    pub(super) fn turn(&self, scene: &Scene<'_>, published: &Arc<Published>) {
         let up = scene.snapshot.api.value() == Some(&ApiHealth::Ready);
         self.api_up.send_if_modified(|before| std::mem::replace(before, up) != up);
-        self.name.send_replace(published.metadata.name.clone());
-        let publication = Publication {
-            name: published.metadata.name.clone(),
-            spec: published.spec.clone(),
-            status: serde_json::to_value(at_rest(&published.status)).unwrap_or_default(),
-        };
-        self.status.send_if_modified(|before| {
-            let differs = before.as_deref().is_none_or(|before| differs(before, &publication));
-            if differs {
-                *before = Some(Arc::new(publication));
+        self.news.send_if_modified(|before| {
+            let is_news = before.as_ref().is_none_or(|before| {
+                before.metadata != published.metadata
+                    || before.spec != published.spec
+                    || status_is_news(&before.status, &published.status, Figures::Aside)
+            });
+            if is_news {
+                *before = Some(Arc::clone(published));
             }
-            differs
+            is_news
         });
     }
 
@@ -70,8 +70,9 @@ impl Mirror {
                 format!("{}: {}: {}", note.unit, note.rung, why.message),
             ),
         };
+        let policy = self.news.borrow().as_ref().map(|told| told.metadata.name.clone());
         let event = EventNote {
-            policy: self.name.borrow().clone(),
+            policy: policy.unwrap_or_default(),
             severity,
             reason: reason.into(),
             action: note.rung.to_owned(),
@@ -83,31 +84,24 @@ impl Mirror {
     }
 }
 
-/// What changes all the time stays out, so that at rest nothing is written.
-fn at_rest(status: &PowerPolicyStatus) -> PowerPolicyStatus {
-    let mut status = status.clone();
+/// What is written; the figures that change all the time stay out, so that at rest nothing is.
+fn publication(published: &Published) -> Publication {
+    let mut status = published.status.clone();
     for supply in &mut status.supplies {
         supply.charge = None;
         supply.runtime = None;
         supply.last_seen = None;
     }
-    status
-}
-
-fn differs(before: &Publication, after: &Publication) -> bool {
-    let quiet = |publication: &Publication| {
-        let mut status = publication.status.clone();
-        if let Some(status) = status.as_object_mut() {
-            status.remove("lastReconcile");
-        }
-        status
-    };
-    before.name != after.name || before.spec != after.spec || quiet(before) != quiet(after)
+    Publication {
+        name: published.metadata.name.clone(),
+        spec: published.spec.as_ref().clone(),
+        status: serde_json::to_value(status).unwrap_or_default(),
+    }
 }
 
 async fn mirror(
     ports: Ports,
-    mut statuses: watch::Receiver<Option<Arc<Publication>>>,
+    mut news: watch::Receiver<Option<Arc<Published>>>,
     mut up: watch::Receiver<bool>,
 ) {
     let mut complained = String::new();
@@ -115,16 +109,16 @@ async fn mirror(
         if up.wait_for(|up| *up).await.is_err() {
             return;
         }
-        let publication = statuses.borrow_and_update().clone();
-        let told = match publication {
+        let latest = news.borrow_and_update().clone();
+        let told = match latest {
             None => Ok(()),
-            Some(publication) => ports.cluster.publish(&publication, DEADLINE).await,
+            Some(latest) => ports.cluster.publish(&publication(&latest), DEADLINE).await,
         };
         match told {
             Ok(()) => {
                 complained.clear();
                 ports.clock.sleep(SETTLE).await;
-                if statuses.changed().await.is_err() {
+                if news.changed().await.is_err() {
                     return;
                 }
             }

@@ -189,8 +189,28 @@ impl Metrics {
         self.decision.set(took.as_secs_f64());
     }
 
-    /// One turn.
-    pub(super) fn turn(&self, scene: &Scene<'_>, published: &Published) {
+    /// One turn; what is as it was before is left alone.
+    pub(super) fn turn(
+        &self,
+        scene: &Scene<'_>,
+        before: Option<&Published>,
+        published: &Published,
+    ) {
+        let before = before.map(|before| &before.status);
+        if before.is_none_or(|before| before.conditions != published.status.conditions) {
+            self.conditions(published);
+        }
+        if before.is_none_or(|before| {
+            before.units != published.status.units || before.supplies != published.status.supplies
+        }) {
+            self.units(scene);
+            self.supplies(scene);
+        }
+        self.target(scene);
+        self.times(scene);
+    }
+
+    fn target(&self, scene: &Scene<'_>) {
         let effective = &scene.decision.effective;
         self.target.clear();
         self.target
@@ -200,6 +220,9 @@ impl Metrics {
                 by: effective.by.clone(),
             })
             .set(1);
+    }
+
+    fn conditions(&self, published: &Published) {
         self.conditions.clear();
         for condition in &published.status.conditions {
             let status = match condition.status {
@@ -214,13 +237,14 @@ impl Metrics {
             };
             self.conditions.get_or_create(&labels).set(1);
         }
+    }
+
+    fn units(&self, scene: &Scene<'_>) {
         self.units.clear();
         for unit in &scene.decision.units {
             let labels = UnitLabels { unit: unit.name.clone(), state: unit.state.clone() };
             self.units.get_or_create(&labels).set(1);
         }
-        self.supplies(scene);
-        self.times(scene);
     }
 
     fn supplies(&self, scene: &Scene<'_>) {

@@ -5,6 +5,7 @@ mod cluster;
 pub mod http;
 mod intent;
 pub mod metrics;
+mod news;
 mod notify;
 mod sentence;
 mod status;
@@ -25,6 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use self::news::Figures;
 use crate::{state, wiring::policy::InForce};
 
 pub use sentence::span;
@@ -59,7 +61,7 @@ pub struct Published {
     /// Its name.
     pub metadata: PublishedMetadata,
     /// The document's spec.
-    pub spec: serde_json::Value,
+    pub spec: Arc<serde_json::Value>,
     /// The status, as in the cluster, with the figures that change all the time.
     pub status: PowerPolicyStatus,
     /// What only this host tells.
@@ -124,9 +126,9 @@ pub struct Failure {
 
 /// Tells.
 pub struct Publisher {
-    before: Option<PowerPolicyStatus>,
+    told: Option<Arc<Published>>,
     written_at: i64,
-    written: Option<Published>,
+    written: Option<Arc<Published>>,
     out: watch::Sender<Option<Arc<Published>>>,
     metrics: Arc<metrics::Metrics>,
     pager: notify::Pager,
@@ -137,12 +139,15 @@ pub struct Publisher {
 
 /// The status file is written at least this often, so that its age tells a dead daemon.
 const REWRITE_SECONDS: i64 = 30;
+/// On battery, when nothing but the figures has changed: a UPS refreshes every few seconds, and an
+/// SD card is not worn out by a long outage.
+const FIGURES_SECONDS: i64 = 5;
 
 impl Publisher {
     /// Tells to nobody yet but the status file, systemd, and these commands.
     pub fn new(notify: Vec<Notification>) -> Self {
         Self {
-            before: None,
+            told: None,
             written_at: 0,
             written: None,
             out: watch::Sender::new(None),
@@ -190,54 +195,45 @@ impl Publisher {
     /// Tells one turn.
     pub fn publish(&mut self, ports: &Ports, scene: &Scene<'_>) {
         let conditions = verdict(scene);
-        let status = status::status(scene, &conditions, self.before.as_ref());
-        let sentence = status.sentence.clone().unwrap_or_default();
-        let published = Published {
+        let before = self.told.take();
+        let published = Arc::new(Published {
             api_version: "ananke.dev/v1alpha1".into(),
             kind: "PowerPolicy".into(),
             metadata: PublishedMetadata { name: scene.in_force.name().to_owned() },
-            spec: scene.in_force.spec_json(),
+            spec: Arc::clone(&scene.in_force.spec_json),
             live: status::live(scene),
-            status: status.clone(),
-        };
+            status: status::status(scene, &conditions, before.as_ref().map(|b| &b.status)),
+        });
         self.intent.turn(ports, scene);
-        self.systemd.turn(scene.complete, &sentence);
-        self.metrics.turn(scene, &published);
-        self.pager.turn(self.before.as_ref(), &published, scene);
+        self.systemd.turn(scene.complete, published.status.sentence.as_deref().unwrap_or_default());
+        if before.as_deref().is_none_or(|before| news::is_news(before, &published, Figures::Count))
+        {
+            self.metrics.turn(scene, before.as_deref(), &published);
+            self.pager.turn(before.as_ref().map(|b| &b.status), &published, scene);
+        }
         if let Some(cluster) = &self.cluster {
             cluster.turn(scene, &published);
         }
         self.write(ports, scene.unix_seconds, &published);
-        self.before = Some(status);
-        self.out.send_replace(Some(Arc::new(published)));
+        self.told = Some(Arc::clone(&published));
+        self.out.send_replace(Some(published));
     }
 
     /// Writes `status.json` when something a person would see has changed, and now and then.
-    fn write(&mut self, ports: &Ports, unix_seconds: i64, published: &Published) {
-        let quiet = |p: &Published| {
-            let mut quiet = p.clone();
-            quiet.live.turned_unix_seconds = 0;
-            quiet.live.seconds_left = None;
-            quiet.status.last_reconcile = None;
-            let on_mains = p.live.seconds_left.is_none();
-            for supply in &mut quiet.status.supplies {
-                supply.last_seen = None;
-                // A UPS at rest tells another runtime with every poll: not worth a disk write.
-                supply.charge = supply.charge.filter(|_| !on_mains);
-                supply.runtime = supply.runtime.filter(|_| !on_mains);
-            }
-            quiet
-        };
-        let same = self.written.as_ref().is_some_and(|before| quiet(before) == quiet(published));
-        if same && unix_seconds - self.written_at < REWRITE_SECONDS {
+    fn write(&mut self, ports: &Ports, unix_seconds: i64, published: &Arc<Published>) {
+        let on_battery = published.live.seconds_left.is_some();
+        let pause = if on_battery { FIGURES_SECONDS } else { REWRITE_SECONDS };
+        let written = self.written.as_deref();
+        let is_news = written.is_none_or(|b| news::is_news(b, published, Figures::Aside));
+        if !is_news && unix_seconds - self.written_at < pause {
             return;
         }
-        let text = serde_json::to_vec_pretty(published).unwrap_or_default();
+        let text = serde_json::to_vec_pretty(published.as_ref()).unwrap_or_default();
         if let Err(error) = ports.store.write(state::STATUS, &text) {
             tracing::debug!("{error}");
         }
         self.written_at = unix_seconds;
-        self.written = Some(published.clone());
+        self.written = Some(Arc::clone(published));
     }
 }
 
@@ -247,15 +243,18 @@ fn verdict(scene: &Scene<'_>) -> Vec<Condition> {
         conditions::{Reason, Status},
         decision::Blocked,
     };
-    let mut decision = scene.decision.clone();
-    if let Some(problem) = &scene.in_force.problem {
-        decision.blocked.push(Blocked {
-            unit: None,
-            reason: Reason::InvalidPolicy,
-            message: problem.clone(),
-        });
-    }
-    let mut all = conditions(&decision);
+    let mut all = match &scene.in_force.problem {
+        None => conditions(scene.decision),
+        Some(problem) => {
+            let mut decision = scene.decision.clone();
+            decision.blocked.push(Blocked {
+                unit: None,
+                reason: Reason::InvalidPolicy,
+                message: problem.clone(),
+            });
+            conditions(&decision)
+        }
+    };
     if let Some(disk) = scene.disk {
         all.push(Condition {
             kind: "JournalWritable".into(),

@@ -1,6 +1,6 @@
 //! The journal on disk: append-only lines, synced before each effect.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use ananke_core::{
     decision::Decision,
@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "line")]
-pub enum Line {
+pub enum Line<'a> {
     /// All that was remembered when a segment began.
     State {
         /// The journal.
-        journal: Box<Journal>,
+        journal: Cow<'a, Journal>,
     },
     /// Something happened.
     Event {
@@ -33,9 +33,9 @@ pub enum Line {
         /// The wall clock, seconds since 1970, for people.
         unix_seconds: i64,
         /// What was seen.
-        inputs: Box<Snapshot>,
+        inputs: Cow<'a, Snapshot>,
         /// What was decided.
-        decision: Box<Decision>,
+        decision: Cow<'a, Decision>,
     },
 }
 
@@ -98,8 +98,8 @@ impl Recorder {
     ) -> Result<(), StoreError> {
         let text = render(&Line::Decision {
             unix_seconds,
-            inputs: Box::new(inputs.clone()),
-            decision: Box::new(decision.clone()),
+            inputs: Cow::Borrowed(inputs),
+            decision: Cow::Borrowed(decision),
         })?;
         self.decided = Some(text.clone());
         self.append(&text)
@@ -113,7 +113,7 @@ impl Recorder {
 
     /// Writes all that is remembered into a new segment: nothing before it is needed any more.
     pub fn begin_segment(&mut self) -> Result<(), StoreError> {
-        let state = render(&Line::State { journal: Box::new(self.journal.clone()) })?;
+        let state = render(&Line::State { journal: Cow::Borrowed(&self.journal) })?;
         let decided = self.decided.as_deref().unwrap_or_default();
         self.bytes = state.len() + decided.len();
         self.store.rotate(&state)?;
@@ -121,7 +121,7 @@ impl Recorder {
     }
 }
 
-fn render(line: &Line) -> Result<String, StoreError> {
+fn render(line: &Line<'_>) -> Result<String, StoreError> {
     let text = serde_json::to_string(line)
         .map_err(|error| StoreError::Io { path: "journal".into(), message: error.to_string() })?;
     Ok(text + "\n")
@@ -132,7 +132,7 @@ fn read_back(store: &dyn Store) -> Result<(Journal, Vec<String>), StoreError> {
     let mut complaints = Vec::new();
     for (number, text) in store.journal()?.iter().enumerate() {
         match serde_json::from_str(text) {
-            Ok(Line::State { journal: state }) => journal = *state,
+            Ok(Line::State { journal: state }) => journal = state.into_owned(),
             Ok(Line::Event { event, .. }) => journal.apply(&event),
             Ok(Line::Decision { .. }) => {}
             Err(error) => {

@@ -34,6 +34,8 @@ pub struct InForce {
     pub shape: String,
     /// The whole document's digest.
     pub digest: String,
+    /// The spec, as it is told and mirrored.
+    pub spec_json: Arc<serde_json::Value>,
 }
 
 /// Why a document cannot be in force.
@@ -84,6 +86,7 @@ impl InForce {
             digest: digest(text.as_bytes()),
             shape,
             plant: Arc::new(plant),
+            spec_json: Arc::new(serde_json::to_value(&policy.spec).unwrap_or_default()),
             policy,
             problem: None,
         })
@@ -92,11 +95,6 @@ impl InForce {
     /// The policy's name.
     pub fn name(&self) -> &str {
         self.policy.metadata.name.as_str()
-    }
-
-    /// Its spec, as it is mirrored.
-    pub fn spec_json(&self) -> serde_json::Value {
-        serde_json::to_value(&self.policy.spec).unwrap_or_default()
     }
 
     /// The generation that the document itself carries, if any.
@@ -116,6 +114,7 @@ impl InForce {
             problem: Some(problem),
             shape: self.shape.clone(),
             digest: self.digest.clone(),
+            spec_json: Arc::clone(&self.spec_json),
         }
     }
 }
