@@ -13,6 +13,7 @@ use ananke_core::{
     signals::{Power, power_of},
     time::Tick,
 };
+use futures::FutureExt as _;
 use tokio::sync::{Notify, watch};
 
 /// How closely the sources look.
@@ -123,26 +124,14 @@ impl Board {
         }
     }
 
-    /// Whether everything was looked at once, with whatever result.
-    pub fn is_complete(&self) -> bool {
-        fn looked<T>(seen: &Seen<T>) -> bool {
-            !matches!(seen, Seen::Unknown { why: Unseen::NotYet, .. })
-        }
-        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.supplies.values().all(looked)
-            && parts.hosts.values().all(looked)
-            && looked(&parts.api)
-            && looked(&parts.cluster)
-    }
-
     /// Returns when something was written since the last call.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Says that something outside the board changed.
-    pub fn touch(&self) {
-        self.changed.notify_one();
+    /// What was written until now is looked at: [`Self::changed`] waits for more.
+    pub fn taken(&self) {
+        let _ = self.changed.notified().now_or_never();
     }
 
     /// Sets how closely the sources look.
@@ -187,6 +176,17 @@ impl Board {
     pub async fn cluster_poked(&self) {
         self.poke_cluster.notified().await;
     }
+}
+
+/// Whether everything was looked at once, with whatever result.
+pub fn is_complete(snapshot: &Snapshot) -> bool {
+    fn looked<T>(seen: &Seen<T>) -> bool {
+        !matches!(seen, Seen::Unknown { why: Unseen::NotYet, .. })
+    }
+    snapshot.supplies.values().all(looked)
+        && snapshot.hosts.values().all(looked)
+        && looked(&snapshot.api)
+        && looked(&snapshot.cluster)
 }
 
 fn put<T: PartialEq>(

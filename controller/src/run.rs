@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     act::{self, Run},
-    board::{Board, Pace},
+    board::{Board, Pace, is_complete},
     publish::{Publisher, Scene as PublishedScene},
     state::{Recorder, Scene, Standing},
     wiring::policy::InForce,
@@ -29,6 +29,13 @@ use crate::{
 
 /// Decisions are at least this far apart, however fast events come.
 const SHORTEST: Duration = Duration::from_millis(100);
+
+/// What is seen within this long is decided on together: two supplies asked in the same second, a
+/// node and its pods.
+const TOGETHER: Duration = Duration::from_millis(10);
+
+/// How old the decision recorded last may be.
+const RECORD_ANEW: Duration = Duration::from_secs(300);
 
 /// How often a disk that did not take the journal is tried again.
 const DISK_RETRY: Duration = Duration::from_secs(5);
@@ -55,6 +62,8 @@ pub struct Loop<'a> {
     run: Run,
     returns: (mpsc::UnboundedSender<Return>, mpsc::UnboundedReceiver<Return>),
     last: Option<Decision>,
+    /// When a decision was recorded last, and whether everything had been looked at then.
+    recorded: Option<(Tick, bool)>,
     /// What keeps the disk from taking the journal.
     disk: Option<String>,
     disk_tried: Tick,
@@ -114,6 +123,7 @@ impl<'a> Loop<'a> {
             run,
             returns: mpsc::unbounded_channel(),
             last: None,
+            recorded: None,
             disk: None,
             disk_tried: Tick::default(),
         }
@@ -143,6 +153,8 @@ impl<'a> Loop<'a> {
                 () = self.board.changed() => {}
                 () = clock.sleep(rest.saturating_sub(pause)) => {}
             }
+            clock.sleep(TOGETHER).await;
+            self.board.taken();
             while let Ok(back) = self.returns.1.try_recv() {
                 self.land(back);
             }
@@ -179,7 +191,7 @@ impl<'a> Loop<'a> {
             snapshot: &snapshot,
             decision: &decision,
             journal: self.recorder.journal(),
-            complete: self.board.is_complete(),
+            complete: is_complete(&snapshot),
             disk: self.disk.as_deref(),
             unix_seconds: unix,
         };
@@ -226,14 +238,10 @@ impl<'a> Loop<'a> {
             ended: decision.ended.clone(),
             own_wanted_up: decision.own_wanted_up,
         };
-        let differs = self.last.as_ref().is_none_or(|last| {
-            last.steps != decision.steps
-                || last.effective != decision.effective
-                || last.blocked != decision.blocked
-        });
         let mut kept = Ok(());
-        if differs {
+        if self.is_worth_recording(snapshot, decision) {
             kept = self.recorder.decision(snapshot, decision, unix);
+            self.recorded = Some((decision.at, is_complete(snapshot)));
         }
         if telling {
             kept = kept.and(self.recorder.event(event, unix));
@@ -242,6 +250,20 @@ impl<'a> Loop<'a> {
             self.recorder.note(&event);
         }
         self.disk_said(kept);
+    }
+
+    /// Commands plan from the decision recorded last: it must not be one made before everything
+    /// was looked at once, nor of a world long gone.
+    fn is_worth_recording(&self, snapshot: &Snapshot, decision: &Decision) -> bool {
+        let differs = self.last.as_ref().is_none_or(|last| {
+            last.steps != decision.steps
+                || last.effective != decision.effective
+                || last.blocked != decision.blocked
+        });
+        differs
+            || self.recorded.is_none_or(|(at, complete)| {
+                complete != is_complete(snapshot) || decision.at.since(at) >= RECORD_ANEW
+            })
     }
 
     /// Marks, then acts. With no room for the mark, steps down go on and are told, steps up wait.

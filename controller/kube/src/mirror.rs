@@ -55,7 +55,7 @@ impl Wire for MirrorWire {
 struct Memory {
     epoch: u64,
     name: String,
-    spec: Option<Value>,
+    spec: Option<Arc<Value>>,
     status: Option<Value>,
     generation: Option<i64>,
     conflict: Option<(Instant, String)>,
@@ -152,7 +152,7 @@ impl Mirror {
         );
         match call::send_if_there::<MirrorWire>(fleet, &call, request, until).await {
             Ok(Some(mirror)) => {
-                memory.spec = Some(publication.spec.clone());
+                memory.spec = Some(Arc::clone(&publication.spec));
                 memory.generation = Some(mirror.metadata.generation);
                 memory.conflict = None;
                 self.remember(&mirror, memory);

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ananke_core::{
     marks::Mark,
@@ -70,9 +70,9 @@ pub struct Publication {
     /// The `PowerPolicy`'s name.
     pub name: String,
     /// Its spec, as the document has it.
-    pub spec: serde_json::Value,
+    pub spec: Arc<serde_json::Value>,
     /// Its status.
-    pub status: serde_json::Value,
+    pub status: Arc<serde_json::Value>,
 }
 
 /// An Event.

@@ -94,8 +94,8 @@ fn publication(published: &Published) -> Publication {
     }
     Publication {
         name: published.metadata.name.clone(),
-        spec: published.spec.as_ref().clone(),
-        status: serde_json::to_value(status).unwrap_or_default(),
+        spec: Arc::clone(&published.spec),
+        status: Arc::new(serde_json::to_value(status).unwrap_or_default()),
     }
 }
 

@@ -189,24 +189,12 @@ impl Metrics {
         self.decision.set(took.as_secs_f64());
     }
 
-    /// One turn; what is as it was before is left alone.
-    pub(super) fn turn(
-        &self,
-        scene: &Scene<'_>,
-        before: Option<&Published>,
-        published: &Published,
-    ) {
-        let before = before.map(|before| &before.status);
-        if before.is_none_or(|before| before.conditions != published.status.conditions) {
-            self.conditions(published);
-        }
-        if before.is_none_or(|before| {
-            before.units != published.status.units || before.supplies != published.status.supplies
-        }) {
-            self.units(scene);
-            self.supplies(scene);
-        }
+    /// One turn.
+    pub(super) fn turn(&self, scene: &Scene<'_>, published: &Published) {
         self.target(scene);
+        self.conditions(published);
+        self.units(scene);
+        self.supplies(scene);
         self.times(scene);
     }
 

@@ -208,7 +208,7 @@ impl Publisher {
         self.systemd.turn(scene.complete, published.status.sentence.as_deref().unwrap_or_default());
         if before.as_deref().is_none_or(|before| news::is_news(before, &published, Figures::Count))
         {
-            self.metrics.turn(scene, before.as_deref(), &published);
+            self.metrics.turn(scene, &published);
             self.pager.turn(before.as_ref().map(|b| &b.status), &published, scene);
         }
         if let Some(cluster) = &self.cluster {

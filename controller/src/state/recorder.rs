@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "line")]
+#[expect(clippy::large_enum_variant, reason = "one line at a time is in memory")]
 pub enum Line<'a> {
     /// All that was remembered when a segment began.
     State {

@@ -201,8 +201,8 @@ async fn a_pod_that_is_gone_has_ended() {
 fn publication(state: &str) -> Publication {
     Publication {
         name: "atlas".into(),
-        spec: json!({"target": "running"}),
-        status: json!({"state": state, "conditions": [{"type": "Ready", "status": "True"}]}),
+        spec: json!({"target": "running"}).into(),
+        status: json!({"state": state, "conditions": [{"type": "Ready", "status": "True"}]}).into(),
     }
 }
 
@@ -260,7 +260,7 @@ async fn a_status_beside_an_edited_spec_is_said_of_the_generation_that_was_ours(
     let cluster = api.cluster();
     cluster.publish(&publication("Running"), ENOUGH).await.unwrap();
     api.answer("PATCH", MIRROR, Reply::Json(409, status(409, "Conflict", "kubectl-edit")));
-    let changed = Publication { spec: json!({"target": "poweroff"}), ..publication("Down") };
+    let changed = Publication { spec: json!({"target": "poweroff"}).into(), ..publication("Down") };
     cluster.publish(&changed, ENOUGH).await.unwrap_err();
     let told = api.asked("PATCH", MIRROR_STATUS).pop().unwrap().body;
     assert_eq!(told["status"]["state"], json!("Down"));

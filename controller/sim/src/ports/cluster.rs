@@ -1,4 +1,7 @@
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use ananke_core::{
     marks::Mark,
@@ -103,7 +106,7 @@ impl<W: WorldHandle> Cluster for Sim<W> {
     ) -> Result<(), ClusterError> {
         let Publication { name, spec, status } = publication;
         self.write("publish", deadline, |w| {
-            w.publish(ME, name, spec.clone(), status.clone());
+            w.publish(ME, name, Arc::clone(spec), Arc::clone(status));
             Ok(())
         })
         .await

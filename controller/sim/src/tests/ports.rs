@@ -191,8 +191,8 @@ async fn what_is_published_can_be_read_in_the_world() {
     let (world, ports) = over(World::small(1));
     let publication = Publication {
         name: "atlas".into(),
-        spec: serde_json::json!({"target": "running"}),
-        status: serde_json::json!({"effectiveTarget": "running"}),
+        spec: serde_json::json!({"target": "running"}).into(),
+        status: serde_json::json!({"effectiveTarget": "running"}).into(),
     };
     ports.cluster.publish(&publication, DEADLINE).await.unwrap();
     ports.cluster.renew_lease(DEADLINE).await.unwrap();

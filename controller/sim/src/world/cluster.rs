@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ananke_core::{
     marks::Mark,
@@ -217,9 +217,9 @@ pub struct Published {
     /// The policy's name.
     pub name: String,
     /// Its spec.
-    pub spec: Value,
+    pub spec: Arc<Value>,
     /// Its status.
-    pub status: Value,
+    pub status: Arc<Value>,
     /// When.
     pub at: Millis,
 }

@@ -2,6 +2,8 @@
 //!
 //! Every effect is idempotent: done twice, it is done once.
 
+use std::sync::Arc;
+
 use ananke_core::{
     marks::Mark,
     observe::{ActiveState, GitopsRef, SnapshotFacts},
@@ -313,7 +315,7 @@ impl World {
     }
 
     /// Applies the mirror of the policy and its status.
-    pub fn publish(&mut self, who: Actor, name: &str, spec: Value, status: Value) {
+    pub fn publish(&mut self, who: Actor, name: &str, spec: Arc<Value>, status: Arc<Value>) {
         let at = self.now;
         let news = Published { name: name.to_owned(), spec, status, at };
         self.cluster.published = Some(news);
