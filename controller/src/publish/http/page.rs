@@ -153,9 +153,14 @@ fn machines(told: &Published) -> String {
                 unit.name.split_once('/').is_some_and(|(k, n)| n == name && kinds.contains(&k))
             })
         };
-        let units = [of(&["host", "self"]), of(&["server", "agent"]), of(&["node"])];
-        let cells: String = units.iter().map(|unit| cell(told, *unit)).collect();
-        let now = busiest(told, units.into_iter().flatten()).unwrap_or_default();
+        let units = [
+            ("power", of(&["host", "self"])),
+            ("service", of(&["server", "agent"])),
+            ("node", of(&["node"])),
+        ];
+        let cells: String = units.iter().map(|(what, unit)| cell(told, what, *unit)).collect();
+        let there = units.into_iter().filter_map(|(_, unit)| unit);
+        let now = busiest(told, there).unwrap_or_default();
         let _ = write!(
             rows,
             "<tr><th scope=\"row\">{}</th>{cells}<td class=\"now\">{}</td></tr>",
@@ -187,7 +192,7 @@ fn shared(told: &Published) -> String {
             rows,
             "<tr><th scope=\"row\">{}</th>{}<td class=\"now\">{}</td></tr>",
             escaped(&unit.name),
-            cell(told, Some(unit)),
+            cell(told, "state", Some(unit)),
             escaped(&now(told, unit).unwrap_or_default())
         );
     }
@@ -200,7 +205,8 @@ fn shared(told: &Published) -> String {
     )
 }
 
-fn cell(told: &Published, unit: Option<&UnitStatus>) -> String {
+/// One state; on a phone, where the table has no head, it says itself of what.
+fn cell(told: &Published, what: &str, unit: Option<&UnitStatus>) -> String {
     let Some(unit) = unit else { return "<td></td>".into() };
     let class = match (unit.wanted.as_str(), unit.state.as_str()) {
         ("any", _) => "any",
@@ -210,7 +216,7 @@ fn cell(told: &Published, unit: Option<&UnitStatus>) -> String {
         (_, "starting" | "stopping" | "part") => "moving",
         _ => "away",
     };
-    format!("<td class=\"{class}\">{}</td>", escaped(&unit.state))
+    format!("<td class=\"{class}\" data-what=\"{what}\">{}</td>", escaped(&unit.state))
 }
 
 /// Whether something is still to be done for a unit; what is moot is not.
