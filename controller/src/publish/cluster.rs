@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ananke_core::observe::ApiHealth;
-use ananke_ports::{EventNote, EventSeverity, Ports, Publication};
+use ananke_ports::{ClusterError, EventNote, EventSeverity, Ports, Publication};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{
     Published, Scene, StepNote,
+    metrics::Metrics,
     news::{Figures, status_is_news},
 };
 
@@ -34,12 +35,12 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    pub(super) fn start(ports: Ports) -> Self {
+    pub(super) fn start(ports: Ports, metrics: Arc<Metrics>) -> Self {
         let (news, to_tell) = watch::channel(None);
         let (api_up, up) = watch::channel(false);
         let (events, notes) = mpsc::channel(EVENTS);
         let mut tasks = JoinSet::new();
-        tasks.spawn(mirror(ports.clone(), to_tell, up.clone()));
+        tasks.spawn(mirror(ports.clone(), to_tell, up.clone(), metrics));
         tasks.spawn(tell(ports.clone(), notes, up.clone()));
         tasks.spawn(renew(ports, up));
         Self { news, api_up, events, _tasks: tasks }
@@ -103,6 +104,7 @@ async fn mirror(
     ports: Ports,
     mut news: watch::Receiver<Option<Arc<Published>>>,
     mut up: watch::Receiver<bool>,
+    metrics: Arc<Metrics>,
 ) {
     let mut complained = String::new();
     loop {
@@ -114,6 +116,10 @@ async fn mirror(
             None => Ok(()),
             Some(latest) => ports.cluster.publish(&publication(&latest), DEADLINE).await,
         };
+        // Of other failures nothing is learned about the mirror: what was last known stays.
+        if matches!(told, Ok(()) | Err(ClusterError::Conflict { .. })) {
+            metrics.mirror(told.is_err());
+        }
         match told {
             Ok(()) => {
                 complained.clear();

@@ -15,7 +15,7 @@ use prometheus_client::{
 };
 use std::sync::atomic::AtomicU64;
 
-use super::{Published, Scene, StepNote};
+use super::{Published, Scene, StepNote, gauges::Gauges};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TargetLabels {
@@ -92,6 +92,7 @@ pub struct Metrics {
     decision: FloatGauge,
     steps: StepTimes,
     failures: Family<FailureLabels, Counter>,
+    gauges: Gauges,
 }
 
 fn step_histogram() -> Histogram {
@@ -115,6 +116,7 @@ impl Metrics {
             decision: FloatGauge::default(),
             steps: StepTimes::new_with_constructor(step_histogram),
             failures: Family::default(),
+            gauges: Gauges::default(),
         };
         metrics.register();
         metrics
@@ -170,6 +172,7 @@ impl Metrics {
             self.steps.clone(),
         );
         r.register("step_failures", "Calls of steps that failed", self.failures.clone());
+        self.gauges.register(r);
     }
 
     /// A step's call returned.
@@ -187,6 +190,16 @@ impl Metrics {
     /// A decision took this long.
     pub fn decided(&self, took: Duration) {
         self.decision.set(took.as_secs_f64());
+    }
+
+    /// The mirror in the cluster was applied, or is held by somebody else.
+    pub(super) fn mirror(&self, differs: bool) {
+        self.gauges.mirror(differs);
+    }
+
+    /// Time passed, with news or without.
+    pub(super) fn passed(&self, scene: &Scene<'_>) {
+        self.gauges.passed(scene);
     }
 
     /// One turn.

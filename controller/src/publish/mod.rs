@@ -2,6 +2,7 @@
 //! commands that page a person.
 
 mod cluster;
+mod gauges;
 pub mod http;
 mod intent;
 pub mod metrics;
@@ -171,7 +172,7 @@ impl Publisher {
 
     /// Mirrors the document and its status into this cluster from now on.
     pub fn mirror_to(&mut self, ports: &Ports) {
-        self.cluster = Some(cluster::Mirror::start(ports.clone()));
+        self.cluster = Some(cluster::Mirror::start(ports.clone(), self.metrics()));
     }
 
     /// A step's call returned.
@@ -206,6 +207,7 @@ impl Publisher {
         });
         self.intent.turn(ports, scene);
         self.systemd.turn(scene.complete, published.status.sentence.as_deref().unwrap_or_default());
+        self.metrics.passed(scene);
         if before.as_deref().is_none_or(|before| news::is_news(before, &published, Figures::Count))
         {
             self.metrics.turn(scene, &published);

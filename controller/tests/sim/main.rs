@@ -15,6 +15,7 @@
 
 mod faults;
 mod log;
+mod metrics;
 mod outages;
 mod requests;
 mod rest;

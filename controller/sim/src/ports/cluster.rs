@@ -106,8 +106,7 @@ impl<W: WorldHandle> Cluster for Sim<W> {
     ) -> Result<(), ClusterError> {
         let Publication { name, spec, status } = publication;
         self.write("publish", deadline, |w| {
-            w.publish(ME, name, Arc::clone(spec), Arc::clone(status));
-            Ok(())
+            w.publish(ME, name, Arc::clone(spec), Arc::clone(status))
         })
         .await
     }

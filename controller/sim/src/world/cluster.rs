@@ -220,6 +220,9 @@ pub struct Published {
     pub spec: Arc<Value>,
     /// Its status.
     pub status: Arc<Value>,
+    /// Whether a person edited its spec: an apply without force is refused then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edited: bool,
     /// When.
     pub at: Millis,
 }

@@ -314,12 +314,28 @@ impl World {
         super::host::count(healthy.count())
     }
 
-    /// Applies the mirror of the policy and its status.
-    pub fn publish(&mut self, who: Actor, name: &str, spec: Arc<Value>, status: Arc<Value>) {
+    /// Applies the mirror of the policy and its status. A spec that a person edited is left as it
+    /// is: the status alone is written.
+    pub fn publish(
+        &mut self,
+        who: Actor,
+        name: &str,
+        spec: Arc<Value>,
+        status: Arc<Value>,
+    ) -> Result<(), Refusal> {
         let at = self.now;
-        let news = Published { name: name.to_owned(), spec, status, at };
-        self.cluster.published = Some(news);
+        let before = self.cluster.published.take();
+        let foreign = before.filter(|before| before.edited && before.name == name);
+        let edited = foreign.is_some();
+        let spec = foreign.map_or(spec, |foreign| foreign.spec);
+        self.cluster.published =
+            Some(Published { name: name.to_owned(), spec, status, edited, at });
         self.tell(who, What::Published { policy: name.to_owned() });
+        if edited {
+            let message = "Apply failed with 1 conflict: conflict with \"kubectl-edit\": .spec";
+            return Err(Refusal::Conflict(message.into()));
+        }
+        Ok(())
     }
 
     /// Writes an Event.

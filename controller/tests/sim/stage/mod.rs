@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ananke::{
     daemon::Daemon,
-    publish::{Published, Publisher},
+    publish::{Published, Publisher, metrics::Metrics},
     run::Mode,
     state::{Answer, REQUESTS, Request},
     wiring::policy::InForce,
@@ -41,6 +41,7 @@ struct Life {
     hand: Arc<Hand>,
     daemon: JoinHandle<anyhow::Result<()>>,
     told: watch::Receiver<Option<Arc<Published>>>,
+    metrics: Arc<Metrics>,
 }
 
 /// Where a story is played.
@@ -238,7 +239,7 @@ impl Stage {
         self.tell("ananke starts");
         let hand = Hand::new(&self.effects, self.point);
         let mut publisher = Publisher::new(Vec::new());
-        let told = publisher.published();
+        let (told, metrics) = (publisher.published(), publisher.metrics());
         let mut policies = self.policies.subscribe();
         let (world, store) = (Arc::clone(&self.world), Arc::clone(&self.store));
         let held = Arc::clone(&hand);
@@ -249,7 +250,7 @@ impl Stage {
             let daemon = Daemon { wire, mode: Mode::Act, polls: BTreeMap::new() };
             daemon.run(&mut publisher, &mut policies, &CancellationToken::new()).await
         });
-        self.life = Some(Life { hand, daemon, told });
+        self.life = Some(Life { hand, daemon, told, metrics });
     }
 
     /// Ends every task of the daemon without any goodbye.
@@ -267,6 +268,11 @@ impl Stage {
     /// What the daemon told last.
     pub fn told(&self) -> Option<Arc<Published>> {
         self.life.as_ref().and_then(|life| life.told.borrow().clone())
+    }
+
+    /// What Prometheus would read of the daemon.
+    pub fn metrics(&self) -> String {
+        self.life.as_ref().map(|life| life.metrics.text()).unwrap_or_default()
     }
 
     /// Fails the story if something is not so.
