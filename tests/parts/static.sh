@@ -1,7 +1,7 @@
 # What needs no run.
 
 part_static() {
-  check "packages" packages shellcheck systemd pkg-config
+  check "packages" packages shellcheck systemd pkg-config prometheus
   check "rustfmt" cargo fmt --all --check
   check "clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
   check "rustdoc" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
@@ -11,6 +11,7 @@ part_static() {
   check "shell scripts" shell_scripts
   check "systemd units" units_verify
   check "sudo rules" visudo_check
+  check "rules for Prometheus" prometheus_rules
   check "nothing left in the tree" nothing_left
 }
 
@@ -38,6 +39,17 @@ units_verify() {
 
 visudo_check() {
   packages sudo && visudo -cf systemd/sudoers.d/ananke
+}
+
+# Every alert fires in a test of its own, and none fires when it should not.
+prometheus_rules() {
+  local folder=configs/prometheus untested
+  promtool check rules --lint=all --lint-fatal "$folder/ananke.rules.yaml" &&
+    promtool test rules "$folder/ananke.rules.test.yaml" || return 1
+  untested=$(sed -n 's/^ *- alert: //p' "$folder/ananke.rules.yaml" | while read -r alert; do
+    grep -q "alertname=\"$alert\"" "$folder/ananke.rules.test.yaml" || echo "$alert"
+  done)
+  [ -z "$untested" ] || { echo "never seen firing: $untested"; return 1; }
 }
 
 # A word that should not be here, a file that is too long to read.

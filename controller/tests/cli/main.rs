@@ -13,6 +13,7 @@
 mod commands;
 mod documents;
 mod notify;
+mod rules;
 mod stage;
 mod walk;
 mod web;

@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::stage::{Daemon, PATIENCE, Stage};
 
 /// An answer.
-struct Answer {
+pub(crate) struct Answer {
     status: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -39,7 +39,7 @@ fn ask(daemon: &Daemon, method: &str, path: &str, host: &str) -> Answer {
     Answer { status, head: head.into(), body: body.into() }
 }
 
-fn get(daemon: &Daemon, path: &str) -> Answer {
+pub(crate) fn get(daemon: &Daemon, path: &str) -> Answer {
     ask(daemon, "GET", path, "localhost")
 }
 
@@ -135,7 +135,7 @@ fn structure(text: &str) {
 }
 
 /// The judge itself.
-fn promtool(text: &str) {
+pub(crate) fn promtool(text: &str) {
     let judge = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
