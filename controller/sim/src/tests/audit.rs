@@ -1,10 +1,9 @@
 //! Each promise is broken on purpose once: an audit that sees nothing proves nothing.
 
+use ananke_audit::{Expect, Violation, Wanted};
+
 use super::*;
-use crate::{
-    audit::{Expect, Violation, Wanted, audit, audit_rest},
-    world::Fate,
-};
+use crate::world::Fate;
 
 fn mains(world: &mut World, present: bool) {
     world.suffer(&Fate::Mains { supply: None, present }).unwrap();

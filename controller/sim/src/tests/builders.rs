@@ -1,10 +1,8 @@
+use ananke_audit::Expect;
 use ananke_crds::{host_config::HostConfiguration, policy::PowerPolicy};
 
 use super::*;
-use crate::{
-    audit::{Expect, audit, audit_rest},
-    build::{EMBEDDED_HOST_CONFIGURATION, EMBEDDED_POLICY},
-};
+use crate::build::{EMBEDDED_HOST_CONFIGURATION, EMBEDDED_POLICY};
 
 #[test]
 fn worlds_begin_running_and_at_rest() {

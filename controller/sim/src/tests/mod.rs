@@ -10,13 +10,17 @@ mod ports;
 mod power_laws;
 mod store;
 
+use ananke_audit::{Expect, Violation};
 use ananke_core::{
     marks::Mark,
     observe::{ActiveState, GitopsKind, GitopsRef, HostFacts},
     step::{PodRef, Service},
 };
 
-use crate::world::{Actor, Happening, What, World};
+use crate::{
+    record::{record, work},
+    world::{Actor, Happening, What, World},
+};
 
 const ME: Actor = Actor::Ananke;
 
@@ -38,6 +42,14 @@ fn facts(world: &World, host: &str) -> HostFacts {
 
 fn pass(world: &mut World, seconds: u64) {
     world.advance(world.now() + seconds * 1000);
+}
+
+fn audit(before: &World, after: &World, expect: &Expect) -> Vec<Violation> {
+    ananke_audit::audit(&record(before, after), expect)
+}
+
+fn audit_rest(before: &World, after: &World) -> Vec<Violation> {
+    ananke_audit::audit_rest(after.now(), work(before), work(after))
 }
 
 /// Pods that a drain of the node has to end, by what the API tells.

@@ -12,11 +12,12 @@ use ananke::{
     state::{Answer, REQUESTS, Request},
     wiring::policy::InForce,
 };
+use ananke_audit::{Expect, Wanted, audit, audit_rest};
 use ananke_crds::policy::{ConditionStatus, Target};
 use ananke_ports::Store as _;
 use ananke_sim::{
-    audit::{Expect, Wanted, audit, audit_rest},
     ports::{MemoryStore, MemoryWorld, WorldHandle as _},
+    record::{record, work},
     world::{Fate, World},
 };
 pub use hand::Point;
@@ -292,9 +293,9 @@ impl Stage {
         let (resting, quiet) = (self.world.snapshot(), self.rests);
         self.pass(REST).await;
         let after = self.world.snapshot();
-        let mut violations = audit(&self.before, &after, &self.expect);
+        let mut violations = audit(&record(&self.before, &after), &self.expect);
         if quiet {
-            violations.extend(audit_rest(&resting, &after));
+            violations.extend(audit_rest(after.now(), work(&resting), work(&after)));
         }
         self.tell(&format!("the end; the audit finds {} violations", violations.len()));
         if !violations.is_empty() {

@@ -1,7 +1,8 @@
 //! Promises 1, 3, 5 and 6: what power allows.
 
-use super::{Expect, NOT_KNOWN_YET, Violations, Wanted, replay::Replay};
-use crate::world::{Happening, Millis, What};
+use crate::{
+    Actor, Expect, Happening, Millis, NOT_KNOWN_YET, Role, Violations, Wanted, What, replay::Replay,
+};
 
 pub(super) fn judge(
     replay: &Replay,
@@ -20,7 +21,7 @@ pub(super) fn judge(
             let powered = replay
                 .hosts
                 .iter()
-                .filter(|(_, h)| h.service == Some(ananke_core::step::Service::Server))
+                .filter(|(_, h)| h.role == Some(Role::Server))
                 .filter(|(name, _)| !is_known_unpowered(replay, name, at))
                 .count();
             if powered < replay.quorum {
@@ -79,10 +80,10 @@ pub(super) fn judge_nature(
     expect: &Expect,
     violations: &mut Violations,
 ) {
-    let What::HostCut { host, .. } = &happening.what else { return };
+    let What::HostCut { host } = &happening.what else { return };
     // A plug that a person pulls, or a mainboard that dies, is not a battery that ran empty.
     let on_battery = replay.hosts.get(host).is_some_and(|h| !replay.on_mains(h));
-    if expect.energy_fits && on_battery && happening.who == crate::world::Actor::World {
+    if expect.energy_fits && on_battery && happening.who == Actor::World {
         let sentence = format!("{host} was still on when its battery was empty");
         violations.add(happening.at, 5, sentence);
     }

@@ -1,17 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use ananke_core::{
-    observe::{ActiveState, GitopsRef},
-    step::Service,
-};
-
-use crate::world::{Actor, Happening, Millis, Power, TelemetryFault, What, World};
+use crate::{Actor, Happening, Millis, Picture, Power, Role, Service, What};
 
 /// The world as the happenings told so far leave it.
 pub(super) struct Replay {
     pub(super) supplies: BTreeMap<String, SupplyThen>,
     pub(super) hosts: BTreeMap<String, HostThen>,
-    pub(super) gitops: BTreeMap<GitopsRef, GitopsThen>,
+    pub(super) gitops: BTreeMap<String, GitopsThen>,
     pub(super) nodes: BTreeMap<String, NodeThen>,
     pub(super) own_host: Option<String>,
     pub(super) quorum: usize,
@@ -29,21 +24,15 @@ pub(super) struct SupplyThen {
 
 pub(super) struct HostThen {
     pub(super) supplies: Vec<String>,
-    pub(super) service: Option<Service>,
-    pub(super) state: ActiveState,
+    pub(super) role: Option<Role>,
+    pub(super) service: Service,
     pub(super) off: bool,
     /// Pods running on it that a drain has to end.
     pub(super) pods: BTreeSet<String>,
 }
 
-impl HostThen {
-    pub(super) const fn serves(&self) -> bool {
-        !matches!(self.state, ActiveState::Inactive | ActiveState::Failed)
-    }
-}
-
 pub(super) struct GitopsThen {
-    pub(super) parent: Option<GitopsRef>,
+    pub(super) parent: Option<String>,
     pub(super) suspended: bool,
     /// Suspended before the run, or by a person in it.
     pub(super) theirs: bool,
@@ -55,45 +44,47 @@ pub(super) struct NodeThen {
 }
 
 impl Replay {
-    pub(super) fn new(world: &World) -> Self {
-        let supplies = world.supplies.iter().map(|(name, supply)| {
-            let hidden = supply.telemetry.as_ref().is_some_and(TelemetryFault::hides_power);
-            let bad = !supply.mains || hidden;
+    pub(super) fn new(before: &Picture) -> Self {
+        let supplies = before.supplies.iter().map(|(name, supply)| {
+            let bad = !supply.mains || supply.hidden;
             let then = SupplyThen {
                 mains: supply.mains,
-                bad_since: bad.then_some(world.now()),
+                bad_since: bad.then_some(before.at),
                 back_since: None,
-                hidden,
+                hidden: supply.hidden,
             };
             (name.clone(), then)
         });
-        let hosts = world.hosts.iter().map(|(name, host)| {
-            let pods = host.containers.values().filter(|c| !c.daemon).map(|c| c.pod.clone());
+        let hosts = before.hosts.iter().map(|(name, host)| {
             let then = HostThen {
                 supplies: host.supplies.clone(),
-                service: host.service.as_ref().map(|s| s.service),
-                state: host.service.as_ref().map_or(ActiveState::Inactive, |s| s.state),
-                off: matches!(host.power, Power::Off { .. }),
-                pods: pods.collect(),
+                role: host.role,
+                service: host.service,
+                off: host.power == Power::Off,
+                pods: host.drained(),
             };
             (name.clone(), then)
         });
-        let gitops = world.cluster.gitops.iter().map(|g| {
-            let theirs = g.suspended && g.mark.is_none();
-            let then = GitopsThen { parent: g.parent.clone(), suspended: g.suspended, theirs };
-            (g.object.clone(), then)
+        let gitops = before.gitops.iter().map(|(object, gitops)| {
+            let then = GitopsThen {
+                parent: gitops.parent.clone(),
+                suspended: gitops.suspend.held,
+                theirs: gitops.suspend.is_theirs(),
+            };
+            (object.clone(), then)
         });
-        let nodes = world.cluster.nodes.iter().map(|(name, node)| {
-            (name.clone(), NodeThen { theirs: node.unschedulable && node.mark.is_none() })
-        });
+        let nodes = before
+            .nodes
+            .iter()
+            .map(|(name, node)| (name.clone(), NodeThen { theirs: node.is_theirs() }));
         Self {
             supplies: supplies.collect(),
             hosts: hosts.collect(),
             gitops: gitops.collect(),
             nodes: nodes.collect(),
-            own_host: world.own_host.clone(),
-            quorum: world.quorum(),
-            api_up: world.api_ready(),
+            own_host: before.own_host.clone(),
+            quorum: before.quorum(),
+            api_up: before.api_ready,
         }
     }
 
@@ -122,8 +113,7 @@ impl Replay {
     /// Servers whose service is active or on its way there.
     pub(super) fn servers_up(&self) -> usize {
         let up = |h: &&HostThen| {
-            matches!(h.state, ActiveState::Active | ActiveState::Activating)
-                && h.service == Some(Service::Server)
+            matches!(h.service, Service::Active | Service::Starting) && h.role == Some(Role::Server)
         };
         self.hosts.values().filter(up).count()
     }
@@ -137,28 +127,23 @@ impl Replay {
                 s.mains = true;
                 s.back_since = Some(at);
             }),
-            What::Telemetry { supply, fault } => {
-                let hidden = fault.as_ref().is_some_and(TelemetryFault::hides_power);
-                self.supply(supply, at, |s| s.hidden = hidden);
+            What::PowerHidden { supply, hidden } => {
+                self.supply(supply, at, |s| s.hidden = *hidden);
             }
             What::HostBooting { host } => self.host(host, |h| h.off = false),
-            What::HostOff { host } | What::HostCut { host, .. } => self.host(host, |h| {
+            What::HostOff { host } | What::HostCut { host } => self.host(host, |h| {
                 h.off = true;
-                h.state = ActiveState::Inactive;
+                h.service = Service::Down;
                 h.pods.clear();
             }),
-            What::ServiceStarting { host, .. } => {
-                self.host(host, |h| h.state = ActiveState::Activating);
-            }
-            What::ServiceActive { host, .. } => self.host(host, |h| h.state = ActiveState::Active),
-            What::ServiceStopping { host, .. } => {
-                self.host(host, |h| h.state = ActiveState::Deactivating);
-            }
-            What::ServiceDown { host, .. } => self.host(host, |h| h.state = ActiveState::Inactive),
+            What::ServiceStarting { host } => self.host(host, |h| h.service = Service::Starting),
+            What::ServiceActive { host } => self.host(host, |h| h.service = Service::Active),
+            What::ServiceStopping { host } => self.host(host, |h| h.service = Service::Stopping),
+            What::ServiceDown { host } => self.host(host, |h| h.service = Service::Down),
             What::PodStarted { pod, node, daemon: false } => self.host(node, |h| {
                 h.pods.insert(pod.clone());
             }),
-            What::PodEnded { pod, node, .. } => self.host(node, |h| {
+            What::PodEnded { pod, node } => self.host(node, |h| {
                 h.pods.remove(pod);
             }),
             What::ApiUp => self.api_up = true,
@@ -191,7 +176,7 @@ impl Replay {
         }
     }
 
-    fn gitops(&mut self, object: &GitopsRef, change: impl FnOnce(&mut GitopsThen)) {
+    fn gitops(&mut self, object: &str, change: impl FnOnce(&mut GitopsThen)) {
         if let Some(found) = self.gitops.get_mut(object) {
             change(found);
         }

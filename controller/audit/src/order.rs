@@ -1,9 +1,6 @@
 //! Promises 2 and 4: the order of going down, and the quorum.
 
-use ananke_core::{observe::GitopsRef, step::Service};
-
-use super::{Expect, Violations, Wanted, replay::Replay};
-use crate::world::{Happening, Millis, What};
+use crate::{Expect, Happening, Millis, Role, Violations, Wanted, What, replay::Replay};
 
 pub(super) fn judge(
     replay: &Replay,
@@ -13,12 +10,11 @@ pub(super) fn judge(
 ) {
     let at = happening.at;
     match &happening.what {
-        What::ServiceStopping { host, service: Service::Agent } => {
+        What::ServiceStopping { host } => {
             judge_drained(replay, at, host, expect, violations);
-        }
-        What::ServiceStopping { host, service: Service::Server } => {
-            judge_drained(replay, at, host, expect, violations);
-            judge_last_server(replay, at, host, expect, violations);
+            if replay.hosts.get(host).is_some_and(|h| h.role == Some(Role::Server)) {
+                judge_last_server(replay, at, host, expect, violations);
+            }
         }
         What::HostHalting { host, service_runs: true, runtime_left, .. }
             if runtime_left.is_none_or(|left| left >= expect.spent_below) =>
@@ -62,7 +58,7 @@ fn judge_last_server(
     let powered = replay
         .hosts
         .values()
-        .filter(|h| h.service == Some(Service::Server) && !h.off)
+        .filter(|h| h.role == Some(Role::Server) && !h.off)
         .filter(|h| replay.on_lasting_mains(h, at, expect.held_for))
         .count();
     if expect.wanted_at(at) == Wanted::Running && powered >= replay.quorum {
@@ -71,7 +67,7 @@ fn judge_last_server(
     let agents = replay
         .hosts
         .iter()
-        .filter(|(_, h)| h.service == Some(Service::Agent) && h.serves() && !h.off);
+        .filter(|(_, h)| h.role == Some(Role::Agent) && h.service.runs() && !h.off);
     for (agent, _) in agents {
         let sentence = format!("{host} took the API away while the agent of {agent} still ran");
         violations.add(at, 2, sentence);
@@ -84,7 +80,7 @@ fn judge_last_server(
     }
 }
 
-fn judge_suspend(replay: &Replay, at: Millis, object: &GitopsRef, violations: &mut Violations) {
+fn judge_suspend(replay: &Replay, at: Millis, object: &str, violations: &mut Violations) {
     let parent = replay.gitops.get(object).and_then(|g| g.parent.as_ref());
     if let Some(parent) = parent
         && replay.gitops.get(parent).is_some_and(|p| !p.suspended)
@@ -94,9 +90,9 @@ fn judge_suspend(replay: &Replay, at: Millis, object: &GitopsRef, violations: &m
     }
 }
 
-fn judge_resume(replay: &Replay, at: Millis, object: &GitopsRef, violations: &mut Violations) {
+fn judge_resume(replay: &Replay, at: Millis, object: &str, violations: &mut Violations) {
     for (child, then) in &replay.gitops {
-        if then.parent.as_ref() == Some(object) && then.suspended && !then.theirs {
+        if then.parent.as_deref() == Some(object) && then.suspended && !then.theirs {
             violations.add(at, 2, format!("{object} was resumed before {child}, which it applies"));
         }
     }
