@@ -13,6 +13,7 @@
     reason = "a story is told aloud, and what is not as it should be ends it"
 )]
 
+mod as_in_the_lab;
 mod faults;
 mod log;
 mod metrics;

@@ -2,7 +2,7 @@
 
 use ananke_sim::{
     build::EMBEDDED_POLICY,
-    world::{Fate, World},
+    world::{Fate, Host, Role, Supply, Workload, WorkloadKind, World},
 };
 
 /// A world, and the document that is in force when the daemon begins.
@@ -20,6 +20,58 @@ pub const SMALL: Scene = Scene { world: small, document: || SMALL_POLICY.to_owne
 /// Three servers and four agents on two UPSes, some thirty pods.
 pub const EMBEDDED: Scene =
     Scene { world: World::embedded, document: || EMBEDDED_POLICY.to_owned() };
+
+/// What the lab's stories have, under the document of the lab: one server and two workers on a UPS
+/// of two and a half minutes. A person has cordoned `n3` and suspended `database`.
+pub const LAB: Scene = Scene {
+    world: lab,
+    document: || include_str!("../../../tests/lab/tests/stories/policy.yaml").to_owned(),
+};
+
+fn lab(seed: u64) -> World {
+    let mut world = World::empty(seed);
+    world.laws.stop_timeout = 5_000;
+    for (name, role) in [("n1", Role::Server), ("n2", Role::Agent), ("n3", Role::Agent)] {
+        let quick = Host { boot_millis: 2_000, halt_millis: 2_000, ..Host::new(role, &["ups"]) };
+        world.add_host(name, quick);
+    }
+    let full_load = world.hosts.values().map(|host| host.idle_watts).sum::<u64>();
+    let battery = full_load * 150_000;
+    let supply = Supply {
+        capacity_millijoules: battery,
+        charge_watts: battery / 120_000,
+        low_percent: 10,
+        ..Supply::lasting(3, full_load)
+    };
+    world.supplies.insert("ups".into(), supply);
+    world.add_flux("http://10.77.0.1:8080/fleet.git", "main");
+    world.add_kustomization("apps", None);
+    for child in ["base", "database", "web"] {
+        world.add_kustomization(child, Some("apps"));
+    }
+    let one = Workload::new(WorkloadKind::Deployment, 1);
+    world.add_workload(
+        "shop",
+        "database",
+        Workload { volume: true, grace_seconds: 5, ..one.clone() },
+    );
+    let budget = Workload { replicas: 2, min_available: Some(1), grace_seconds: 3, ..one.clone() };
+    world.add_workload("shop", "web", budget);
+    // It ends only when it is killed, after all of its grace.
+    world.add_workload("shop", "worker", Workload { grace_seconds: 2, ends_in: 600_000, ..one });
+    let mut world = world.raised();
+    // Its parent does not take back what the person did.
+    for object in world.cluster.gitops.iter_mut().filter(|g| g.object.name == "database") {
+        object.suspended_in_git = true;
+    }
+    world.touch();
+    for theirs in
+        [Fate::Cordon { node: "n3".into(), on: true }, Fate::kustomization("database", true)]
+    {
+        world.suffer(&theirs).unwrap();
+    }
+    world
+}
 
 fn small(seed: u64) -> World {
     let mut world = World::small(seed);
