@@ -8,5 +8,6 @@ part_unit() {
   suite "hosts, with a real sshd" cargo test --quiet --no-fail-fast -p ananke-hosts
   suite "kube" cargo test --quiet -p ananke-kube
   suite "virtual world" cargo test --quiet -p ananke-sim
+  suite "evidence of the lab, judged again" cargo test --quiet -p ananke-lab --test recorded
   suite "program" cargo test --quiet -p ananke --lib
 }

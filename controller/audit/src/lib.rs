@@ -68,6 +68,8 @@ pub struct Expect {
     pub end: Wanted,
     /// Whether nodes are to be drained before their service stops.
     pub drains: bool,
+    /// Whether a declared way down is to leave an etcd snapshot.
+    pub snapshots: bool,
     /// Whether the batteries hold enough for an orderly end.
     pub energy_fits: bool,
     /// Below this much runtime left, order and containers no longer count.
@@ -95,6 +97,7 @@ impl Expect {
             declared: Vec::new(),
             end: Wanted::Running,
             drains: true,
+            snapshots: false,
             energy_fits: true,
             spent_below: SPENT_BELOW,
             held_for: HELD_FOR,

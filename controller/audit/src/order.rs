@@ -64,6 +64,10 @@ fn judge_last_server(
     if expect.wanted_at(at) == Wanted::Running && powered >= replay.quorum {
         violations.add(at, 4, format!("stopping {host} lost the quorum that was to stay"));
     }
+    let declared = expect.wanted_at(at) != Wanted::Running;
+    if expect.snapshots && declared && replay.api_up && !replay.has_snapshot {
+        violations.add(at, 2, format!("{host} took the API away before a snapshot was taken"));
+    }
     let agents = replay
         .hosts
         .iter()

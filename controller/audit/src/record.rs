@@ -222,6 +222,8 @@ pub enum What {
     ServiceStopping { host: String },
     /// It is down.
     ServiceDown { host: String },
+    /// An etcd snapshot was taken.
+    SnapshotTaken { host: String },
     /// The API answers `ok`.
     ApiUp,
     /// It does not any more.

@@ -11,6 +11,8 @@ pub(super) struct Replay {
     pub(super) own_host: Option<String>,
     pub(super) quorum: usize,
     pub(super) api_up: bool,
+    /// Whether an etcd snapshot was taken since we last suspended something.
+    pub(super) has_snapshot: bool,
 }
 
 pub(super) struct SupplyThen {
@@ -85,6 +87,7 @@ impl Replay {
             own_host: before.own_host.clone(),
             quorum: before.quorum(),
             api_up: before.api_ready,
+            has_snapshot: false,
         }
     }
 
@@ -146,12 +149,16 @@ impl Replay {
             What::PodEnded { pod, node } => self.host(node, |h| {
                 h.pods.remove(pod);
             }),
+            What::SnapshotTaken { .. } => self.has_snapshot = true,
             What::ApiUp => self.api_up = true,
             What::ApiDown => self.api_up = false,
-            What::Suspended { object } => self.gitops(object, |g| {
-                g.suspended = true;
-                g.theirs |= person;
-            }),
+            What::Suspended { object } => {
+                self.has_snapshot &= happening.who != Actor::Ananke;
+                self.gitops(object, |g| {
+                    g.suspended = true;
+                    g.theirs |= person;
+                });
+            }
             What::Resumed { object } => self.gitops(object, |g| {
                 g.suspended = false;
                 g.theirs &= !person;

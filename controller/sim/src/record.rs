@@ -125,6 +125,7 @@ fn what(what: What) -> Option<audit::What> {
         What::ServiceActive { host, .. } => Told::ServiceActive { host },
         What::ServiceStopping { host, .. } => Told::ServiceStopping { host },
         What::ServiceDown { host, .. } => Told::ServiceDown { host },
+        What::SnapshotTaken { host, .. } => Told::SnapshotTaken { host },
         What::ApiUp => Told::ApiUp,
         What::ApiDown => Told::ApiDown,
         What::Cordoned { node } => Told::Cordoned { node },
@@ -141,7 +142,6 @@ fn what(what: What) -> Option<audit::What> {
         | What::CommandsFaulty { .. }
         | What::ApiFaulty { .. }
         | What::ContainersEnded { .. }
-        | What::SnapshotTaken { .. }
         | What::PodEnding { .. }
         | What::Published { .. } => return None,
     })

@@ -17,7 +17,7 @@ fn mains(present: bool) -> Fate {
 /// As the lab's stories measure: its document holds mains for seconds, and its UPS calls 15 s of
 /// runtime low.
 fn expect() -> Expect {
-    Expect { spent_below: 15_000, held_for: 30_000, ..Expect::running() }
+    Expect { snapshots: true, spent_below: 15_000, held_for: 30_000, ..Expect::running() }
 }
 
 /// The first worker's agent is stopped, and its host is on.

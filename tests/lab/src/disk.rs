@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::cluster;
 use crate::command::check;
+use crate::evidence;
 use crate::paths::{HostPaths, Paths};
 use crate::spec::{HUB_ADDRESS, HostSpec, LabSpec, Role, USER};
 
@@ -19,6 +20,9 @@ use crate::spec::{HUB_ADDRESS, HostSpec, LabSpec, Role, USER};
 const SUDOERS: &str = include_str!("../../../systemd/sudoers.d/ananke");
 /// Where a host sees the programs of the stack.
 pub(crate) const STACK_IN_HOST: &str = "/opt/stack/bin";
+
+/// What the API server notes of whoever changes things, on a server.
+const API_AUDIT_POLICY: &str = "etc/rancher/k3s/audit-policy.yaml";
 
 /// Makes the key of the lab's user, shared by all hosts.
 pub(crate) fn make_identity(paths: &Paths) -> Result<()> {
@@ -149,6 +153,9 @@ impl Disk<'_> {
             self.link(&format!("usr/local/bin/{program}"), &target)?;
         }
         self.write("etc/rancher/k3s/config.yaml", 0o600, &k3s_config(lab, host)?)?;
+        if host.role == Role::Server {
+            self.write(API_AUDIT_POLICY, 0o600, evidence::POLICY)?;
+        }
         if let (Some(unit), Some(subcommand)) = (host.role.unit(), host.role.subcommand()) {
             let path = format!("etc/systemd/system/{unit}");
             self.write(&path, 0o644, &k3s_unit(subcommand))?;
@@ -213,6 +220,13 @@ fn k3s_config(lab: &LabSpec, host: &HostSpec) -> Result<String> {
         ("node-ip".to_owned(), json!(host.address().to_string())),
         ("server".to_owned(), json!(urls)),
     ]);
+    if host.role == Role::Server {
+        let audit = [
+            format!("audit-policy-file=/{API_AUDIT_POLICY}"),
+            format!("audit-log-path=/{}", evidence::LOG),
+        ];
+        keys.insert("kube-apiserver-arg".to_owned(), json!(audit));
+    }
     // A server that is alone is no member of a cluster.
     if host.role == Role::Server && servers.len() > 1 {
         keys.insert("etcd-cluster".to_owned(), json!(members.join(",")));
@@ -260,6 +274,9 @@ mod tests {
         assert_eq!(
             k3s_config(&lab, &lab.hosts[1]).unwrap(),
             "etcd-cluster: \"n1=https://10.77.0.11:2380,n2=https://10.77.0.12:2380\"\n\
+             kube-apiserver-arg: \
+             [\"audit-policy-file=/etc/rancher/k3s/audit-policy.yaml\",\
+             \"audit-log-path=/var/log/k3s/audit.log\"]\n\
              node-ip: \"10.77.0.12\"\nnode-name: \"n2\"\n\
              server: [\"https://10.77.0.1:6443\"]\ntoken: \"x: y\"\n"
         );

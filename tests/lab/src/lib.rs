@@ -18,12 +18,14 @@
 //!
 //! The daemon under test runs in the *hub* ([`Lab::command`], [`Lab::spawn`]): a network namespace
 //! with a bridge that all hosts hang on. What a story asserts comes from outside the hosts and
-//! outside the daemon: [`Lab::unit`], [`Lab::processes`], [`Lab::power_log`], [`Lab::wake_log`].
+//! outside the daemon: [`Lab::unit`], [`Lab::processes`], [`Lab::power_log`], [`Lab::wake_log`]. A
+//! [`Watch`] puts such facts together into the record that the audit of the virtual world reads.
 
 mod cgroup;
 mod cluster;
 mod command;
 mod disk;
+mod evidence;
 mod facts;
 mod hub;
 mod image;
@@ -40,6 +42,10 @@ mod story;
 mod teardown;
 
 pub use command::{Output, check, require, run};
+pub use evidence::{
+    ApiFact, Evidence, Facts, HostFact, HostNote, Life, PowerFact, Reading, UnitChange, WakeFact,
+    Watch,
+};
 pub use facts::{HostProcess, UnitState};
 pub use image::ensure as ensure_image;
 pub use keeper::keep;

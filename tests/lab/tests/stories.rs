@@ -1,16 +1,17 @@
 //! The stories: a document takes a real cluster down and brings it back.
 //!
-//! Asserted from outside: unit states on the hosts, process trees, power logs, API objects; never
-//! ananke's own words. `ANANKE_SEED=N` replays the points at which the daemon is killed.
+//! Each ends with the audit that the stories in virtual time end with, on evidence from outside:
+//! journals of the hosts, process trees, power logs, the API's audit log; never ananke's own words.
+//! `ANANKE_SEED=N` replays the points at which the daemon is killed.
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value that is not there is null")]
 
-#[path = "stories/audit.rs"]
-mod audit;
 #[path = "stories/chaos.rs"]
 mod chaos;
 #[path = "stories/documents.rs"]
 mod documents;
+#[path = "stories/looks.rs"]
+mod looks;
 #[path = "stories/stage.rs"]
 mod stage;
 #[path = "stories/tools.rs"]
@@ -18,6 +19,7 @@ mod tools;
 
 use std::time::Duration;
 
+use ananke_audit::Wanted;
 use anyhow::Result;
 use stage::Stage;
 
@@ -30,18 +32,18 @@ fn a_document_takes_the_cluster_down_and_brings_it_back() -> Result<()> {
     let mut stage = Stage::begin("a document takes the cluster down and brings it back")?;
     stage.declare("cluster-only-down")?;
     stage.wait("the cluster is down, its hosts are on", DOWN, Stage::cluster_is_down)?;
-    stage.order_of_stops()?;
+    stage.audit(Wanted::ClusterOnlyDown)?;
     stage.declare("running")?;
     stage.wait("the cluster runs again", UP, Stage::cluster_runs)?;
-    stage.nothing_of_ours_is_left()?;
+    stage.audit(Wanted::Running)?;
     stage.declare("poweroff")?;
     stage.wait("every host is off", DOWN, Stage::everything_is_off)?;
-    stage.orderly_power_off()?;
+    stage.audit(Wanted::Poweroff)?;
     stage.declare("running")?;
     stage.wait("every host was woken and the cluster runs again", UP, Stage::cluster_runs)?;
     stage.woken_by_magic_packets()?;
-    stage.nothing_of_ours_is_left()?;
     stage.is_ready()?;
+    stage.audit(Wanted::Running)?;
     stage.end()
 }
 
@@ -51,13 +53,13 @@ fn the_ups_runs_low_and_the_mains_return() -> Result<()> {
     let document = stage.document()?;
     stage.mains(false)?;
     stage.wait("every host is off", DOWN, Stage::everything_is_off)?;
-    stage.orderly_power_off()?;
+    stage.audit(Wanted::Poweroff)?;
     stage.tell_unchanged(&document)?;
     stage.mains(true)?;
     stage.wait("the cluster runs by itself", UP, Stage::cluster_runs)?;
     stage.tell_unchanged(&document)?;
-    stage.nothing_of_ours_is_left()?;
     stage.is_ready()?;
+    stage.audit(Wanted::Running)?;
     stage.end()
 }
 
@@ -68,7 +70,7 @@ fn the_mains_return_half_way_down() -> Result<()> {
     stage.wait("the first worker's agent is stopped", DOWN, Stage::an_agent_is_stopped)?;
     stage.mains(true)?;
     stage.wait("the cluster runs by itself", UP, Stage::cluster_runs)?;
-    stage.nothing_of_ours_is_left()?;
     stage.is_ready()?;
+    stage.audit(Wanted::Running)?;
     stage.end()
 }

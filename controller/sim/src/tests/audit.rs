@@ -114,6 +114,22 @@ fn a_quorum_is_not_missed_when_the_cluster_is_to_go_down() {
 }
 
 #[test]
+fn a_declared_way_down_without_a_snapshot_is_seen() {
+    let before = World::small(1);
+    let down = Expect::running().declared(before.now(), Wanted::ClusterOnlyDown);
+    let asked = Expect { snapshots: true, ..down.clone() };
+    let mut world = before.clone();
+    take_cluster_down(&mut world);
+    assert_eq!(audit(&before, &world, &down), []);
+    broken(&audit(&before, &world, &asked), 2, "before a snapshot was taken");
+    // One from before the suspends is not of this way down.
+    let mut world = before.clone();
+    world.take_snapshot(ME, "server-0", "early").unwrap();
+    take_cluster_down(&mut world);
+    broken(&audit(&before, &world, &asked), 2, "before a snapshot was taken");
+}
+
+#[test]
 fn a_child_before_its_parent_is_seen() {
     let before = World::small(1);
     let mut world = before.clone();

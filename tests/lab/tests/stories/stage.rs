@@ -1,9 +1,15 @@
 //! A stage: a lab with a cluster, Flux, workloads, what persons did before, and the daemon.
 
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, SystemTime},
+};
 
+use ananke_audit::{Expect, Wanted, audit};
 use ananke_lab::{
-    BatterySpec, HubProcess, Lab, LabName, LabSpec, Output, Story, UpsSpec, check, run,
+    BatterySpec, HubProcess, Lab, LabName, LabSpec, Output, Story, UpsSpec, Watch, check, run,
 };
 use anyhow::{Context, Result, ensure};
 
@@ -21,9 +27,18 @@ pub(crate) struct Stage {
     pub(crate) lab: Lab,
     stack: PathBuf,
     folder: PathBuf,
+    watch: Option<Watch>,
+    expect: Expect,
+    evidence: PathBuf,
     daemon: Option<HubProcess>,
     _git: HubProcess,
     chaos: Chaos,
+}
+
+/// What the audit of a story of the lab measures against: `documents` hold mains for seconds, and
+/// the UPS calls 15 s of runtime low.
+fn expect() -> Expect {
+    Expect { snapshots: true, spent_below: 15_000, held_for: 30_000, ..Expect::running() }
 }
 
 impl Stage {
@@ -48,9 +63,25 @@ impl Stage {
         let git = serve_git(&lab, &stack, &folder)?;
         let chaos = Chaos::new();
         story.tell(format!("ANANKE_SEED={}", chaos.seed()));
-        let mut stage = Self { story, lab, stack, folder, daemon: None, _git: git, chaos };
+        // It outlives the lab, for whoever asks why.
+        let evidence = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{}.json", title.replace(' ', "-")));
+        let mut stage = Self {
+            story,
+            lab,
+            stack,
+            folder,
+            watch: None,
+            expect: expect(),
+            evidence,
+            daemon: None,
+            _git: git,
+            chaos,
+        };
         stage.cluster()?;
         documents::write(&stage.lab, &stage.folder)?;
+        let zero = SystemTime::now() - stage.story.elapsed();
+        stage.watch = Some(Watch::begin(&stage.lab, zero)?);
         stage.start()?;
         Ok(stage)
     }
@@ -94,6 +125,13 @@ impl Stage {
 
     /// Declares a target, as a person does.
     pub(crate) fn declare(&mut self, target: &str) -> Result<()> {
+        let wanted = match target {
+            "running" => Wanted::Running,
+            "cluster-only-down" => Wanted::ClusterOnlyDown,
+            _ => Wanted::Poweroff,
+        };
+        let now = self.watch.as_ref().context("nobody watches")?.now();
+        self.expect = self.expect.clone().declared(now, wanted);
         let mut set = self.lab.command(tools::ananke()?)?;
         set.arg("--config").arg(self.folder.join("ananke.yaml"));
         set.args(["set-target", target, "--yes", "--reason", "a story"]);
@@ -173,6 +211,25 @@ impl Stage {
         Ok(())
     }
 
+    /// Judges what has happened so far, and how it stands now.
+    pub(crate) fn audit(&mut self, end: Wanted) -> Result<()> {
+        self.expect.end = end;
+        let evidence = self.watch.as_ref().context("nobody watches")?.evidence(&self.lab)?;
+        fs::write(&self.evidence, serde_json::to_vec_pretty(&evidence)?)?;
+        let record = evidence.record();
+        let violations = audit(&record, &self.expect);
+        self.story.tell(format!(
+            "the audit of {} happenings finds {} violations",
+            record.happenings.len(),
+            violations.len()
+        ));
+        for violation in &violations {
+            self.story.tell(format!("  ! {violation}"));
+        }
+        ensure!(violations.is_empty(), "{violations:#?}; evidence: {}", self.evidence.display());
+        Ok(())
+    }
+
     /// The document, byte for byte.
     pub(crate) fn document(&self) -> Result<String> {
         Ok(fs::read_to_string(self.folder.join("desired/lab.yaml"))?)
@@ -200,6 +257,7 @@ impl Stage {
         if let Some(mut daemon) = self.daemon.take() {
             daemon.kill()?;
         }
+        drop(self.watch.take());
         self.lab.down()
     }
 }

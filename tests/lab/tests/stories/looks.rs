@@ -1,7 +1,7 @@
-//! What is true of the world, looked at from outside.
+//! What a story waits for, looked at from outside.
 
 use ananke_lab::{PowerChange, PoweredBy};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 
 use crate::stage::{SERVER, Stage, WORKERS};
@@ -86,7 +86,7 @@ impl Stage {
                 return Ok(None);
             }
         }
-        if self.ready_nodes()? != 3 || self.marks()?.is_some() {
+        if self.ready_nodes()? != 3 || self.is_marked()? {
             return Ok(None);
         }
         if self.flux_is_ready(&["database", "web"])?.is_none() {
@@ -116,75 +116,16 @@ impl Stage {
         Ok(Some(()))
     }
 
-    /// The first mark of ananke on any object, if there is one.
-    fn marks(&self) -> Result<Option<String>> {
+    /// Whether a mark of ananke is on any object.
+    fn is_marked(&self) -> Result<bool> {
         for kind in ["nodes", "kustomizations"] {
-            let marked = self
-                .items(&["get", kind, "-A"])?
-                .into_iter()
-                .find(|object| object["metadata"]["annotations"].get("ananke.dev/mark").is_some());
-            if let Some(object) = marked {
-                return Ok(Some(format!("{kind}/{}", name(&object))));
+            let marked =
+                |object: &Value| object["metadata"]["annotations"].get("ananke.dev/mark").is_some();
+            if self.items(&["get", kind, "-A"])?.iter().any(marked) {
+                return Ok(true);
             }
         }
-        Ok(None)
-    }
-
-    /// No cordon and no suspend of ours; those of persons stand.
-    pub(crate) fn nothing_of_ours_is_left(&self) -> Result<()> {
-        ensure!(self.marks()?.is_none(), "a mark is left on {:?}", self.marks()?);
-        let cordoned: Vec<String> = self
-            .items(&["get", "nodes"])?
-            .iter()
-            .filter(|node| node["spec"]["unschedulable"] == true)
-            .map(|node| name(node).to_owned())
-            .collect();
-        ensure!(cordoned == ["n3"], "cordoned: {cordoned:?}, a person cordoned n3");
-        let suspended: Vec<String> = self
-            .items(&["get", "kustomizations", "-A"])?
-            .iter()
-            .filter(|object| object["spec"]["suspend"] == true)
-            .map(|object| name(object).to_owned())
-            .collect();
-        ensure!(suspended == ["database"], "suspended: {suspended:?}, a person suspended database");
-        self.story.tell("nothing of ananke's is left, what persons did stands");
-        Ok(())
-    }
-
-    /// Workers' agents stopped before the server.
-    pub(crate) fn order_of_stops(&self) -> Result<()> {
-        let stopped = |host: &str| -> Result<String> {
-            let text = self.lab.inside(
-                host,
-                &[
-                    "systemctl",
-                    "show",
-                    "--timestamp=us",
-                    "-p",
-                    "InactiveEnterTimestamp",
-                    unit_of(host),
-                ],
-            )?;
-            Ok(text.trim().to_owned())
-        };
-        let server = stopped(SERVER)?;
-        for worker in WORKERS {
-            let agent = stopped(worker)?;
-            ensure!(agent < server, "{worker} stopped at {agent}, {SERVER} at {server}");
-        }
-        self.story.tell("the agents were stopped before the server");
-        Ok(())
-    }
-
-    /// Every host went off by its own systemd, none was cut.
-    pub(crate) fn orderly_power_off(&self) -> Result<()> {
-        for host in all() {
-            let log = self.lab.power_log(host)?;
-            let last = log.last().context("an empty power log")?;
-            ensure!(last.change == PowerChange::Exit(0), "{host}: {last}");
-        }
-        self.story.tell("every host was powered off in order");
-        Ok(())
+        Ok(false)
     }
 
     pub(crate) fn woken_by_magic_packets(&self) -> Result<()> {
