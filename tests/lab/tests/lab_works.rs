@@ -300,6 +300,9 @@ fn an_empty_battery_takes_its_hosts_with_it_and_mains_bring_them_back() {
     assert!(lab.is_on("n1").unwrap(), "the other supply feeds n1");
     assert!(lab.boot("n3").is_err(), "a dead outlet boots nothing");
     wake(&lab, "n3");
+    // The packet is heard in its own time; later, with the mains back, it would wake.
+    let came = || Ok((lab.wake_log().len() == 1).then_some(()));
+    story.wait_until("packet not heard", SOON, came).unwrap();
 
     lab.mains("statera", true).unwrap();
     lab.wait_ssh("n2", SOON).unwrap();
