@@ -6,6 +6,7 @@ part_static() {
   check "clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
   check "rustdoc" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
   check "the core is pure" core_is_pure
+  check "the audit lives apart" audit_lives_apart
   check "cargo-deny is there" cargo_deny
   check "licences, bans and sources" cargo deny --log-level error check licenses bans sources
   check "shell scripts" shell_scripts
@@ -21,6 +22,13 @@ core_is_pure() {
   extra=$(cargo tree --quiet -p ananke-core -e normal --prefix none | awk '{print $1}' | sort -u |
     grep -E '^(tokio|mio|socket2|reqwest|hyper|kube|openssh|rand|getrandom|async-trait|notify|rustix|libc)$')
   [ -z "$extra" ] || { echo "ananke-core depends on: $extra"; return 1; }
+}
+
+# What judges ananke knows nothing of it.
+audit_lives_apart() {
+  local known
+  known=$(cargo tree --quiet -p ananke-audit -e normal,build,dev --prefix none | grep -oE '^ananke-[a-z]+' | sort -u)
+  [ "$known" = ananke-audit ] || { echo "ananke-audit depends on: $known"; return 1; }
 }
 
 shell_scripts() {
