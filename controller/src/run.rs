@@ -1,7 +1,7 @@
 //! The only loop.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -203,8 +203,11 @@ impl<'a> Loop<'a> {
 
     fn take_requests(&mut self, unix_seconds: i64) {
         let hosts: Vec<String> = self.plant.hosts.iter().map(|host| host.name.clone()).collect();
-        let scene =
-            Scene { supplies: &self.recorder.journal().supplies, hosts: &hosts, unix_seconds };
+        let telemetry = self.last.iter().flat_map(|decision| &decision.telemetry);
+        let unheard = telemetry.filter(|(_, told)| !told.trust.is_heard());
+        let unheard: BTreeSet<String> = unheard.map(|(name, _)| name.clone()).collect();
+        let supplies = &self.recorder.journal().supplies;
+        let scene = Scene { supplies, unheard: &unheard, hosts: &hosts, unix_seconds };
         if let Err(error) = self.standing.take_all(self.ports.store.as_ref(), &scene) {
             tracing::error!("requests: {error}");
         }
@@ -228,6 +231,8 @@ impl<'a> Loop<'a> {
                 journal.supplies.get(name).is_none_or(|before| {
                     before.phase != memory.phase
                         || before.on_battery_since != memory.on_battery_since
+                        || before.lifted != memory.lifted
+                        || before.device != memory.device
                 })
             });
         let event = Event::Decided {

@@ -7,15 +7,16 @@ use ananke_crds::policy::Target;
 use crate::{
     assess::View,
     conditions::Reason,
-    decision::{Blocked, Decision, Effective, UnitReport, Waiting},
+    decision::{Blocked, Decision, Effective, Telemetry, UnitReport, Waiting},
     episode::{Episode, EpisodePhase},
     journal::Journal,
     ladder::{self, Barrier, Offer},
     observe::{ActiveState, Snapshot},
     plant::{Plant, Role},
-    seen::{Seen, Unseen},
-    signals::{self, Context, Gate, Phase, SupplyMemory},
+    seen::Seen,
+    signals::{Gate, Phase, SupplyMemory},
     step::{PlannedStep, Rung},
+    supplies::{self, Supplies},
     table::{self, Wanted},
     unit::{Kind, Unit, UnitId},
     walk::{self, Row, Scope, Walk, signal_on},
@@ -28,14 +29,15 @@ const LOOK_AGAIN_BUSY: Duration = Duration::from_secs(1);
 
 /// What to do now, and why nothing else.
 pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision {
-    let view = View::new(plant, snapshot, journal);
+    let believed = supplies::without_strangers(snapshot, journal);
+    let view = View::new(plant, believed.as_ref().unwrap_or(snapshot), journal);
     let budget = walk::budget(&view);
-    let supplies = advance_supplies(&view, budget);
-    let gates = gates(&view, &supplies);
-    let scope = Scope::new(plant, &supplies, &gates);
+    let Supplies { mut memories, gates, telemetry } = Supplies::new(&view, snapshot, budget);
+    let scope = Scope::new(plant, &memories, &gates);
     let walk = Walk::new(&view, &gates, &scope);
-    let episode = episode(&walk, &supplies);
-    let mut draft = Draft::new(&walk, &episode);
+    supplies::settle(&mut memories, &walk);
+    let episode = episode(&walk, &memories);
+    let mut draft = Draft::new(&walk, &episode, &telemetry);
     draft.go();
     let turns = Turns::of(&walk, &draft.free);
     let on_battery = supplies.values().any(|memory| memory.on_battery_since.is_some());
@@ -43,7 +45,7 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
     let busy = moves || on_battery || !scope.live.is_empty();
     Decision {
         at: snapshot.now,
-        effective: effective(&walk, &supplies),
+        effective: effective(&walk, &memories),
         units: reports(&walk, &draft),
         steps: draft.steps,
         waiting: draft.waiting,
@@ -51,43 +53,13 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
         budget,
         seconds_left: walk::seconds_left(&walk),
         own_wanted_up: journal.own_off && walk.own_target() != Some(Target::Poweroff),
-        supplies,
+        supplies: memories,
+        telemetry,
         episode,
         began: turns.began,
         ended: turns.ended,
         look_again: if busy { LOOK_AGAIN_BUSY } else { LOOK_AGAIN_CALM },
     }
-}
-
-const NOT_YET: Seen<crate::observe::SupplyReading> =
-    Seen::Unknown { why: Unseen::NotYet, since: crate::time::Tick::from_millis(0) };
-
-fn advance_supplies(view: &View<'_>, budget: Duration) -> BTreeMap<String, SupplyMemory> {
-    let blank = SupplyMemory::default();
-    let advance = |plan: &crate::plant::SupplyPlan| {
-        let signal = format!("ups/{}", plan.name);
-        let mask = view.snapshot.requests.masks.iter().find(|mask| mask.signal == signal);
-        let context = Context {
-            plan,
-            seen: view.snapshot.supplies.get(&plan.name).unwrap_or(&NOT_YET),
-            budget,
-            mask,
-            now: view.snapshot.now,
-        };
-        let before = view.journal.supplies.get(&plan.name).unwrap_or(&blank);
-        (plan.name.clone(), signals::advance(before, &context))
-    };
-    view.plant.supplies.iter().map(advance).collect()
-}
-
-fn gates(view: &View<'_>, memories: &BTreeMap<String, SupplyMemory>) -> Vec<Gate> {
-    let blank = SupplyMemory::default();
-    let gate = |plan: &crate::plant::SupplyPlan| {
-        let seen = view.snapshot.supplies.get(&plan.name).unwrap_or(&NOT_YET);
-        let memory = memories.get(&plan.name).unwrap_or(&blank);
-        signals::gate(plan, seen, memory, view.snapshot.now)
-    };
-    view.plant.supplies.iter().map(gate).collect()
 }
 
 fn effective(walk: &Walk<'_>, supplies: &BTreeMap<String, SupplyMemory>) -> Effective {
@@ -159,6 +131,7 @@ fn episode(walk: &Walk<'_>, supplies: &BTreeMap<String, SupplyMemory>) -> Episod
 struct Draft<'w, 'a> {
     walk: &'w Walk<'a>,
     episode: &'w Episode,
+    telemetry: &'w BTreeMap<String, Telemetry>,
     steps: Vec<PlannedStep>,
     waiting: Vec<Waiting>,
     blocked: Vec<Blocked>,
@@ -172,10 +145,15 @@ struct Draft<'w, 'a> {
 }
 
 impl<'w, 'a> Draft<'w, 'a> {
-    fn new(walk: &'w Walk<'a>, episode: &'w Episode) -> Self {
+    fn new(
+        walk: &'w Walk<'a>,
+        episode: &'w Episode,
+        telemetry: &'w BTreeMap<String, Telemetry>,
+    ) -> Self {
         Self {
             walk,
             episode,
+            telemetry,
             steps: Vec::new(),
             waiting: Vec::new(),
             blocked: Vec::new(),
@@ -302,11 +280,14 @@ impl<'w, 'a> Draft<'w, 'a> {
     fn behind_gate(&mut self, unit: &Unit, row: &Row, supply: usize) {
         let gate = self.walk.gates.get(supply).unwrap_or(&Gate::OnBattery);
         let name = self.walk.view.plant.supplies.get(supply).map_or("", |s| s.name.as_str());
-        let (reason, text) = (Reason::of_gate(gate), gate.text(name));
+        let reason = Reason::of_gate(gate);
+        // What says what to do about it, where somebody can do something.
+        let doubt = self.telemetry.get(name).filter(|doubt| doubt.reason == Some(reason));
+        let text = doubt.map_or_else(|| gate.text(name), |doubt| doubt.message.clone());
         if !self.blocked.iter().any(|blocked| blocked.reason == reason && blocked.message == text) {
             self.blocked.push(Blocked { unit: None, reason, message: text.clone() });
         }
-        self.leaf(unit, row, reason, format!("power gate: {text}"));
+        self.wait(unit, row, reason, format!("power gate: {text}"));
     }
 
     fn behind(&mut self, unit: &Unit, row: &Row) {
@@ -336,6 +317,10 @@ impl<'w, 'a> Draft<'w, 'a> {
                 message: message.clone(),
             });
         }
+        self.wait(unit, row, reason, message);
+    }
+
+    fn wait(&mut self, unit: &Unit, row: &Row, reason: Reason, message: String) {
         let bound = walk::bound(self.walk.view.plant, unit.kind, row.wanted);
         self.waiting.push(Waiting {
             unit: unit.name.clone(),

@@ -6,7 +6,11 @@ use ananke_crds::policy::Target;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    conditions::Reason, episode::Episode, signals::SupplyMemory, step::PlannedStep, table::Wanted,
+    conditions::Reason,
+    episode::Episode,
+    signals::{SupplyMemory, Trust},
+    step::PlannedStep,
+    table::Wanted,
     time::Tick,
 };
 
@@ -32,6 +36,9 @@ pub struct Decision {
     /// The least time left on a battery, if a supply is on battery and tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds_left: Option<u64>,
+    /// How far each supply is believed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub telemetry: BTreeMap<String, Telemetry>,
     /// The supplies' next memories.
     pub supplies: BTreeMap<String, SupplyMemory>,
     /// The next episode.
@@ -45,6 +52,20 @@ pub struct Decision {
     /// Look again after this long at the latest.
     #[serde(with = "crate::time::millis", rename = "lookAgainMillis")]
     pub look_again: Duration,
+}
+
+/// How far a supply is believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Telemetry {
+    /// How far.
+    pub trust: Trust,
+    /// Why a person should look at it, if one should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// What is the matter and what to do about it; empty where there is nothing to say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
 }
 
 /// The target in force, and by whom.

@@ -194,6 +194,9 @@ impl Journal {
                     cause: memory.cause.take(),
                     since: at,
                     unsettled: true,
+                    lifted: memory.lifted,
+                    forced_before: memory.forced_before,
+                    device: std::mem::take(&mut memory.device),
                     ..SupplyMemory::default()
                 };
             }

@@ -20,6 +20,7 @@ pub mod plant;
 pub mod seen;
 pub mod signals;
 pub mod step;
+mod supplies;
 pub mod table;
 pub mod time;
 pub mod unit;

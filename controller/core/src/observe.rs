@@ -63,6 +63,83 @@ pub struct SupplyReading {
     /// `ups.load` in percent of the nominal power.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_percent: Option<u16>,
+    /// Variables that were told and are not what they should be: a charge that is no number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub garbled: Vec<String>,
+    /// Which device it says it is.
+    #[serde(default, skip_serializing_if = "Device::is_untold")]
+    pub device: Device,
+}
+
+/// Which device a UPS says it is; what it does not say is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Device {
+    /// `ups.mfr`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manufacturer: Option<String>,
+    /// `ups.model`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// `ups.serial`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// Whether its serial number is the one that the host configuration names; `None` if that
+    /// names none, or the device tells none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_named: Option<bool>,
+}
+
+impl Device {
+    /// Whether it says nothing of itself.
+    pub fn is_untold(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether this can not be the device that `known` was. One that the host configuration names
+    /// is what it should be, whatever was there before; else the serial number decides where both
+    /// tell it, and manufacturer and model where they do not.
+    pub fn is_another(&self, known: &Self) -> bool {
+        let differs = |now: &Option<String>, then: &Option<String>| {
+            now.as_ref().zip(then.as_ref()).is_some_and(|(now, then)| now != then)
+        };
+        match (self.is_named, &self.serial, &known.serial) {
+            (Some(is_named), _, _) => !is_named,
+            (None, Some(now), Some(then)) => now != then,
+            _ => {
+                differs(&self.manufacturer, &known.manufacturer)
+                    || differs(&self.model, &known.model)
+            }
+        }
+    }
+
+    /// Takes in what it says of itself; a driver that is starting does not say everything at once.
+    pub fn learn(&mut self, told: &Self) {
+        if told.is_named == Some(true) {
+            self.clone_from(told);
+        }
+        for (known, told) in [
+            (&mut self.manufacturer, &told.manufacturer),
+            (&mut self.model, &told.model),
+            (&mut self.serial, &told.serial),
+        ] {
+            if known.is_none() {
+                known.clone_from(told);
+            }
+        }
+        self.is_named = None;
+    }
+}
+
+/// `Acme X1, serial 42`.
+impl std::fmt::Display for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = [&self.manufacturer, &self.model].into_iter().flatten();
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        f.write_str(if names.is_empty() { "a device" } else { "" })?;
+        f.write_str(&names.join(" "))?;
+        self.serial.as_ref().map_or(Ok(()), |serial| write!(f, ", serial {serial}"))
+    }
 }
 
 /// What a host says of itself over SSH, in one answer.
@@ -346,6 +423,10 @@ pub struct Mask {
     pub signal: String,
     /// The cause that was live when the mask was set; a graver one is not masked.
     pub cause: crate::signals::Trigger,
+    /// Whether the supply was not heard when it was set: what it feeds may be started although
+    /// nobody knows its power. A burnt-out UPS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unheard: bool,
     /// Until when.
     pub until: Tick,
     /// Why, in the operator's words.

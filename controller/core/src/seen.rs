@@ -48,6 +48,8 @@ pub enum Unseen {
     PathDown,
     /// The server knows no such device.
     NoSuchDevice,
+    /// It is another device than it was, or than the host configuration names.
+    WrongDevice,
 }
 
 impl Unseen {
@@ -63,6 +65,7 @@ impl Unseen {
             Self::BeforeBoot => "has not shown life since its boot",
             Self::PathDown => "cannot be reached: the way to it is down",
             Self::NoSuchDevice => "is not known to its server",
+            Self::WrongDevice => "is another device than it should be",
         }
     }
 }

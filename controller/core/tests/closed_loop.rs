@@ -10,6 +10,7 @@
 
 mod support;
 
+use ananke_core::journal::Journal;
 use ananke_crds::policy::Target;
 use support::{plant, policy, toy::World};
 
@@ -245,4 +246,31 @@ fn the_daemon_may_die_at_every_second() {
         assert!(!world.own_on, "restarted after {after} s");
         assert_eq!(world.off().len(), 3);
     }
+}
+
+/// The journal is lost: mains that nobody remembers are good enough while all is up, and must hold
+/// for the policy's time once something is to be started.
+#[test]
+fn mains_that_nobody_remembers() {
+    let mut world = world("small");
+    assert!(world.round().supplies.contains_key("ups"));
+    for _ in 0..30 {
+        world.round();
+    }
+    assert!(!world.journal.supplies["ups"].unproven, "all is up: nothing is waited for");
+
+    declare(&mut world, Target::ClusterOnlyDown);
+    world.settle(Target::ClusterOnlyDown, MANY);
+    world.journal = Journal::default();
+    world.start_daemon();
+    declare(&mut world, Target::Running);
+    world.log.clear();
+    let began = world.seconds;
+    while world.places("server/s1 start").is_empty() {
+        world.round();
+        assert!(world.seconds - began < 300, "it never starts");
+    }
+    let held = world.seconds - began;
+    assert!(held >= 120, "started after {held} s of mains that nobody remembers");
+    world.settle(Target::Running, MANY);
 }

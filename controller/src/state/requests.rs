@@ -106,6 +106,9 @@ pub struct Standing {
 pub struct StandingMask {
     /// The cause it covers, and milder ones.
     pub cause: Trigger,
+    /// Whether the supply was not heard when it was set: then what it feeds may be started.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unheard: bool,
     /// Its end, seconds since 1970.
     pub until_unix_seconds: i64,
     /// Why.
@@ -116,6 +119,8 @@ pub struct StandingMask {
 pub struct Scene<'a> {
     /// The supplies' memories.
     pub supplies: &'a BTreeMap<String, SupplyMemory>,
+    /// The supplies that are not heard.
+    pub unheard: &'a BTreeSet<String>,
     /// The hosts of the policy.
     pub hosts: &'a [String],
     /// The wall clock, seconds since 1970.
@@ -212,20 +217,30 @@ impl Standing {
             let known: Vec<_> = scene.supplies.keys().map(|name| format!("ups/{name}")).collect();
             Refusal::Usage(format!("there is no signal {signal}; there are {}", known.join(", ")))
         })?;
-        let cause = memory.cause.as_ref().ok_or_else(|| {
+        let unheard = scene.unheard.contains(name);
+        // A burnt-out UPS asks for nothing, and keeps everything on it from being started.
+        let silence = unheard.then_some(Trigger::Silence);
+        let cause = memory.cause.as_ref().map(|cause| cause.trigger).max(silence);
+        let cause = cause.ok_or_else(|| {
             let message = format!("ups/{name} asks for nothing now, so there is nothing to mask");
             Refusal::Guard(message)
         })?;
         let length = i64::try_from(for_seconds).unwrap_or(i64::MAX);
+        let also = if unheard {
+            "; it is not heard, and what it feeds is started all the same"
+        } else {
+            ""
+        };
         let message = format!(
-            "{} of ups/{name} is masked for {}; a graver cause still acts",
-            cause.trigger.name(),
+            "{} of ups/{name} is masked for {}{also}; a graver cause still acts",
+            cause.name(),
             span(for_seconds)
         );
         self.masks.insert(
             format!("ups/{name}"),
             StandingMask {
-                cause: cause.trigger,
+                cause,
+                unheard,
                 until_unix_seconds: scene.unix_seconds.saturating_add(length),
                 reason,
             },
@@ -260,6 +275,7 @@ impl Standing {
             self.masks.iter().filter(|(_, mask)| left(mask) > 0).map(|(signal, mask)| Mask {
                 signal: signal.clone(),
                 cause: mask.cause,
+                unheard: mask.unheard,
                 until: now.plus(std::time::Duration::from_secs(left(mask))),
                 reason: mask.reason.clone(),
             });

@@ -169,6 +169,7 @@ fn domain(decision: &Decision) -> Vec<Condition> {
             "every supply is on mains",
         ),
     });
+    all.extend(supplies_trusted(decision));
     for (name, kind, reason) in [
         ("HostsReachable", Kind::Host, Reason::HostUnreachable),
         ("APIAvailable", Kind::Api, Reason::APIUnavailable),
@@ -188,4 +189,20 @@ fn domain(decision: &Decision) -> Vec<Condition> {
         });
     }
     all
+}
+
+/// Whether what the supplies tell can be relied on; absent where there are none.
+fn supplies_trusted(decision: &Decision) -> Option<Condition> {
+    let mut doubts = decision.telemetry.values().filter_map(|told| Some((told.reason?, told)));
+    if decision.telemetry.is_empty() {
+        return None;
+    }
+    let kind = "SuppliesTrusted";
+    Some(match doubts.next() {
+        Some((reason, told)) => Condition::new(kind, Status::False, reason, told.message.clone()),
+        None => {
+            let reason = Reason::ReconciliationSucceeded;
+            Condition::new(kind, Status::True, reason, "every supply is believed")
+        }
+    })
 }

@@ -48,6 +48,14 @@ reasons! {
     MainsNotStable,
     /// Nothing is started: too little energy is stored.
     EnergyLow,
+    /// Even a full battery does not cover the way up and down again: a second outage cannot be
+    /// ridden out in order. A bigger battery, or less load.
+    EnergyNeverEnough,
+    /// What a supply tells cannot all be so.
+    TelemetryDoubtful,
+    /// A UPS is another device than it should be, or its server knows none of that name: its
+    /// readings are not believed until somebody mends the host configuration.
+    WrongDevice,
     /// Mains are back half-way down: hosts that are on stay on.
     HeldInPlace,
     /// A host does not answer.
@@ -85,7 +93,7 @@ impl Reason {
             Unseen::Silent | Unseen::PathDown => Self::HostUnreachable,
             Unseen::Refused => Self::AccessDenied,
             Unseen::HostKey => Self::HostKeyMismatch,
-            Unseen::Garbage | Unseen::NoSuchDevice => Self::BadAnswer,
+            Unseen::Garbage | Unseen::NoSuchDevice | Unseen::WrongDevice => Self::BadAnswer,
             Unseen::Stale => Self::APIUnavailable,
         }
     }
@@ -95,9 +103,11 @@ impl Reason {
         match gate {
             Gate::Open => Self::Progressing,
             Gate::OnBattery => Self::OnBattery,
-            Gate::Unseen { .. } => Self::PowerUnknown,
+            Gate::Unseen { why: Unseen::Refused } => Self::AccessDenied,
+            Gate::Unseen { why: Unseen::NoSuchDevice | Unseen::WrongDevice } => Self::WrongDevice,
+            Gate::Unseen { .. } | Gate::Unclear { .. } => Self::PowerUnknown,
             Gate::NotStable { .. } => Self::MainsNotStable,
-            Gate::EnergyLow { .. } => Self::EnergyLow,
+            Gate::EnergyLow { .. } | Gate::EnergyShort { .. } => Self::EnergyLow,
         }
     }
 
@@ -109,6 +119,7 @@ impl Reason {
                 | Self::InvalidPolicy
                 | Self::HostKeyMismatch
                 | Self::AccessDenied
+                | Self::WrongDevice
                 | Self::LostWhileHolding
         )
     }

@@ -12,7 +12,7 @@ use super::host_name;
 use crate::{
     conditions::Reason,
     seen::Seen,
-    signals::Phase,
+    signals::{Phase, stored},
     table::Wanted,
     unit::{Kind, Unit, UnitId},
     walk::{Row, Walk, energy_left, signal_on},
@@ -58,6 +58,7 @@ pub(crate) fn not_its_turn(
 ) -> Option<(Reason, String)> {
     let name = |id: UnitId| walk.unit(id).map_or("", |unit| unit.name.as_str());
     match (unit.kind, row.wanted) {
+        (Kind::Host, Wanted::Down) if is_doomed(walk, unit, row) => None,
         (Kind::Host, Wanted::Down) => held_in_place(walk, unit),
         (Kind::Own, Wanted::Down) => held_in_place(walk, unit).or_else(|| last_moment(walk, unit)),
         // Else pods wander to the next node and are evicted again.
@@ -84,6 +85,27 @@ fn held_in_place(walk: &Walk<'_>, unit: &Unit) -> Option<(Reason, String)> {
         }
         _ => None,
     }
+}
+
+/// Whether a held host would not come down in time if the mains went once more: its battery says so
+/// by charge and by runtime, and nothing charges that fast. Only one that can be woken again, and
+/// only one that was on when the mains came back: what has booted since is not switched off again.
+fn is_doomed(walk: &Walk<'_>, unit: &Unit, row: &Row) -> bool {
+    let (plant, snapshot) = (walk.view.plant, walk.view.snapshot);
+    let Some(plan) = unit.host.and_then(|host| plant.hosts.get(host)) else { return false };
+    let facts = unit.host.and_then(|host| walk.view.facts(host)).and_then(Seen::value);
+    let needed = plant.shutdown.longest_halt + row.tail;
+    let is_short = |supply: &usize| {
+        let supply = plant.supplies.get(*supply)?;
+        let seen = snapshot.supplies.get(&supply.name)?;
+        let returned = walk.view.journal.supplies.get(&supply.name)?.returned?;
+        let has_booted = Duration::from_secs(facts?.uptime_seconds) < snapshot.now.since(returned);
+        let is_low = seen.value()?.charge_percent? < supply.trigger_min_charge;
+        Some(is_low && !has_booted && stored(seen)? < needed)
+    };
+    plan.wakes
+        && !plan.supplies.is_empty()
+        && plan.supplies.iter().all(|supply| is_short(supply).unwrap_or(false))
 }
 
 /// This host watches on for as long as its battery allows, if the policy says so. With the runtime

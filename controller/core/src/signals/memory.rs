@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Power, Trigger, power_of, triggers};
+use super::{Cause, Energy, Power, Says, Trigger, power_of, tells, triggers};
 use crate::{
-    observe::{Mask, SupplyReading},
+    observe::{Device, Mask, SupplyReading},
     plant::SupplyPlan,
     seen::Seen,
     time::Tick,
@@ -42,13 +42,28 @@ pub struct SupplyMemory {
     /// Whether the mains were away and have not held for the policy's time since.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
+    /// Whether nothing is remembered of the mains before they were first heard: the journal was
+    /// lost, or the supply was silent for long. They count as unsettled, unless everything is up
+    /// and nothing is to be started.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
+    /// Whether its signal was lifted and what it took down is not all up again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lifted: bool,
+    /// Whether `FSD` has stood beside `OL`. It is of an outage that is over, ours or somebody
+    /// else's: upsd keeps it until it is restarted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forced_before: bool,
+    /// Which device it was.
+    #[serde(skip_serializing_if = "Device::is_untold")]
+    pub device: Device,
     /// On mains since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mains_since: Option<Tick>,
     /// When the mains last came back, in this daemon's sight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub returned: Option<Tick>,
-    /// When it was last heard of.
+    /// When it last told where its power comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_heard: Option<Tick>,
     /// The runtime it told then.
@@ -67,14 +82,22 @@ const TRAIL: Duration = Duration::from_secs(120);
 /// The trail is thinned to one reading in this long.
 const TRAIL_STEP: Duration = Duration::from_secs(5);
 
+/// After this long without a word mains may have been away meanwhile. `upsmon` calls a UPS dead
+/// after its `DEADTIME`, 15 s.
+const UNPROVEN_AFTER: Duration = Duration::from_secs(15);
+
 /// What moves a memory on.
 pub struct Context<'a> {
     /// The supply's part of the policy.
     pub plan: &'a SupplyPlan,
-    /// What is seen of it now.
+    /// What is seen of it now; a reading of another device is none.
     pub seen: &'a Seen<SupplyReading>,
     /// How long it takes from here to everything off.
     pub budget: Duration,
+    /// What the energy stored in it allows.
+    pub energy: Energy,
+    /// What else speaks for an outage, if it is silent on battery.
+    pub second_sign: Option<&'a str>,
     /// The operator's mask, if one is live.
     pub mask: Option<&'a Mask>,
     /// Now.
@@ -85,16 +108,23 @@ pub struct Context<'a> {
 #[must_use]
 pub fn advance(before: &SupplyMemory, context: &Context<'_>) -> SupplyMemory {
     let mut memory = before.clone();
-    let is_new = context.seen.at().is_some_and(|at| memory.last_heard.is_none_or(|h| at > h));
-    if let Seen::Known { value, at } = context.seen
-        && is_new
-    {
-        hear(&mut memory, value, *at);
+    let told = match context.seen {
+        Seen::Known { value, at } if power_of(&value.status) != Power::Unknown => {
+            Some((value, *at))
+        }
+        _ => None,
+    };
+    let is_new = told.is_some_and(|(_, at)| memory.last_heard.is_none_or(|heard| at > heard));
+    match told {
+        Some((reading, at)) if is_new => hear(&mut memory, reading, at),
+        Some(_) => {}
+        None => miss(&mut memory, context.now),
     }
     if memory.mains_since.is_some_and(|since| context.now.since(since) >= context.plan.stable_for) {
         memory.unsettled = false;
+        memory.unproven = false;
     }
-    let causes = triggers::live(context.plan, &memory, context.seen, context.budget, context.now);
+    let causes = triggers::live(&memory, context);
     count(&mut memory, &causes, is_new);
     let fired = causes
         .into_iter()
@@ -109,26 +139,36 @@ pub fn advance(before: &SupplyMemory, context: &Context<'_>) -> SupplyMemory {
 
 fn hear(memory: &mut SupplyMemory, reading: &SupplyReading, at: Tick) {
     memory.last_heard = Some(at);
-    match power_of(&reading.status) {
-        Power::Battery => {
-            memory.mains_since = None;
-            memory.unsettled = true;
-            memory.on_battery_since.get_or_insert(at);
-            memory.last_runtime_seconds = reading.runtime_seconds;
-            if let Some(charge) = reading.charge_percent {
-                trail(&mut memory.charge_trail, at, charge);
-            }
+    memory.last_runtime_seconds = reading.runtime_seconds;
+    memory.device.learn(&reading.device);
+    let is_forced = tells(&reading.status, Says::ForcedShutdown);
+    memory.forced_before &= is_forced;
+    if power_of(&reading.status) == Power::Battery {
+        memory.mains_since = None;
+        memory.unsettled = true;
+        memory.on_battery_since.get_or_insert(at);
+        if let Some(charge) = reading.charge_percent {
+            trail(&mut memory.charge_trail, at, charge);
         }
-        Power::Mains => {
-            if memory.on_battery_since.take().is_some() {
-                memory.returned = Some(at);
-            }
-            memory.mains_since.get_or_insert(at);
-            memory.last_runtime_seconds = reading.runtime_seconds;
-            memory.charge_trail.clear();
-        }
-        // Neither ends an outage nor begins one.
-        Power::Unknown => {}
+        return;
+    }
+    memory.forced_before = is_forced;
+    if memory.on_battery_since.take().is_some() {
+        memory.returned = Some(at);
+    }
+    if memory.mains_since.is_none() && !memory.unsettled {
+        memory.unproven = true;
+    }
+    memory.mains_since.get_or_insert(at);
+    memory.charge_trail.clear();
+}
+
+/// Not told where its power comes from. That neither ends an outage nor begins one; but mains that
+/// nobody saw for a while did not hold for that while.
+fn miss(memory: &mut SupplyMemory, now: Tick) {
+    let is_long = memory.last_heard.is_some_and(|heard| now.since(heard) > UNPROVEN_AFTER);
+    if is_long && memory.mains_since.take().is_some() {
+        memory.unproven = true;
     }
 }
 
@@ -166,6 +206,7 @@ fn step_phase(memory: &mut SupplyMemory, fired: Option<Cause>, context: &Context
                 memory.cause = Some(cause);
             }
             enter(memory, Phase::Falling);
+            memory.lifted = false;
         }
         // A mask set by a person lifts the signal; the mains need not be back.
         (Phase::Falling | Phase::Held, None) if masked(memory, context) => {
@@ -179,6 +220,7 @@ fn step_phase(memory: &mut SupplyMemory, fired: Option<Cause>, context: &Context
         {
             enter(memory, Phase::Clear);
             memory.cause = None;
+            memory.lifted = true;
         }
         (Phase::Falling, None) if !on_battery && memory.mains_since.is_some() => {
             enter(memory, Phase::Held);
@@ -189,8 +231,7 @@ fn step_phase(memory: &mut SupplyMemory, fired: Option<Cause>, context: &Context
 
 /// Whether the signal goes by itself. What a policy does not let go, a person does, with a mask.
 fn lifts(memory: &SupplyMemory, context: &Context<'_>) -> bool {
-    context.plan.resume_by_itself
-        && super::gate(context.plan, context.seen, memory, context.now).is_open()
+    context.plan.resume_by_itself && super::gate(memory, context).is_open()
 }
 
 fn masked(memory: &SupplyMemory, context: &Context<'_>) -> bool {

@@ -5,10 +5,18 @@
 //! latch can only stop a descent half-way until the trigger fires again; it can never start
 //! something on battery.
 
+mod energy;
 mod memory;
 mod power;
+mod sign;
 mod triggers;
+mod trust;
+mod words;
 
+pub use energy::{Energy, energy, stored};
 pub use memory::{Context, Phase, SupplyMemory, advance};
-pub use power::{Gate, Power, gate, power_of};
+pub use power::{Gate, gate};
+pub use sign::second_sign;
 pub use triggers::{Cause, Trigger};
+pub use trust::{Trust, trust};
+pub use words::{Power, Says, Unclear, power_of, says, tells, unclear};

@@ -1,43 +1,14 @@
-//! What the words of `ups.status` mean, and whether anything may go up.
+//! Whether anything may go up.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Context, Energy, Power, SupplyMemory, Unclear, power_of, unclear};
 use crate::{
-    observe::SupplyReading,
-    plant::SupplyPlan,
     seen::{Seen, Unseen},
-    signals::SupplyMemory,
     time::Tick,
 };
-
-/// Where a supply's power comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Power {
-    /// Mains.
-    Mains,
-    /// Battery, because the mains are away.
-    Battery,
-    /// The words do not tell: `WAIT`, `OFF`, `CAL`, contradicting or unknown words, none at all.
-    Unknown,
-}
-
-/// Reads `ups.status`. The order of the words does not matter.
-///
-/// A calibration or self-test (`CAL`) discharges on purpose and is not an outage; `OL DISCHRG` is
-/// mains (some drivers say it during a test); `WAIT` comes from upsd itself before the driver's
-/// first full answer (NUT 2.8, `sock-protocol`).
-pub fn power_of(status: &[String]) -> Power {
-    let has = |word: &str| status.iter().any(|w| w == word);
-    match (has("OL"), has("OB")) {
-        _ if has("WAIT") || has("CAL") => Power::Unknown,
-        (true, false) => Power::Mains,
-        (false, true) => Power::Battery,
-        (true, true) | (false, false) => Power::Unknown,
-    }
-}
 
 /// Whether anything that rests on a supply may go up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +23,11 @@ pub enum Gate {
         /// Why it is not seen.
         why: Unseen,
     },
+    /// Nothing is started while the words of its status do not tell where power comes from.
+    Unclear {
+        /// Why they do not.
+        what: Unclear,
+    },
     /// Mains are back, but not for long enough.
     NotStable {
         /// Until when they must hold.
@@ -64,36 +40,46 @@ pub enum Gate {
         /// What the policy asks for.
         needed_percent: u8,
     },
+    /// The stored energy does not cover the next step up and the way down from there.
+    EnergyShort {
+        /// Seconds on battery that they take.
+        needed_seconds: u64,
+    },
 }
 
 /// The gate of one supply, from its reading and from how long the mains have held.
-pub fn gate(
-    plan: &SupplyPlan,
-    seen: &Seen<SupplyReading>,
-    memory: &SupplyMemory,
-    now: Tick,
-) -> Gate {
-    let reading = match seen {
+pub fn gate(memory: &SupplyMemory, context: &Context<'_>) -> Gate {
+    let Context { plan, now, .. } = *context;
+    let reading = match context.seen {
         Seen::Known { value, .. } => value,
+        Seen::Unknown { .. } if is_given_up(context) => return Gate::Open,
         Seen::Unknown { why, .. } => return Gate::Unseen { why: *why },
     };
-    match power_of(&reading.status) {
-        Power::Battery => return Gate::OnBattery,
-        Power::Unknown => return Gate::Unseen { why: Unseen::Garbage },
-        Power::Mains => {}
+    if let Some(what) = unclear(&reading.status) {
+        return Gate::Unclear { what };
     }
-    if memory.unsettled {
+    if power_of(&reading.status) == Power::Battery {
+        return Gate::OnBattery;
+    }
+    if memory.unsettled || memory.unproven {
         let until = memory.mains_since.unwrap_or(now).plus(plan.stable_for);
         if now < until {
             return Gate::NotStable { until };
         }
     }
-    match reading.charge_percent {
-        Some(charge) if charge < plan.recover_min_charge => {
+    match (reading.charge_percent, context.energy) {
+        (Some(charge), _) if charge < plan.recover_min_charge => {
             Gate::EnergyLow { charge_percent: charge, needed_percent: plan.recover_min_charge }
         }
-        _ => Gate::Open,
+        (_, Energy::Short { needed_seconds }) => Gate::EnergyShort { needed_seconds },
+        // Waiting would be for ever: the policy says whether recovery begins all the same.
+        (_, Energy::Enough | Energy::NeverEnough { .. }) => Gate::Open,
     }
+}
+
+/// A person has masked it while it was not heard: a burnt-out UPS keeps nothing down for ever.
+fn is_given_up(context: &Context<'_>) -> bool {
+    context.mask.is_some_and(|mask| mask.unheard && context.now < mask.until)
 }
 
 impl Gate {
@@ -103,6 +89,11 @@ impl Gate {
             Self::NotStable { until } => Some(until.since(now)),
             _ => None,
         }
+    }
+
+    /// Whether the supply is known to be on mains.
+    pub fn is_on_mains(&self) -> bool {
+        !matches!(self, Self::OnBattery | Self::Unseen { .. } | Self::Unclear { .. })
     }
 
     /// Whether it is open.
@@ -116,49 +107,18 @@ impl Gate {
             Self::Open => format!("{supply} is on mains"),
             Self::OnBattery => format!("{supply} is on battery"),
             Self::Unseen { why } => format!("{supply} {}", why.text()),
+            Self::Unclear { what } => format!("{supply} {}", what.text()),
             Self::NotStable { .. } => {
                 format!("mains of {supply} are back, not yet for long enough")
             }
             Self::EnergyLow { charge_percent, needed_percent } => {
                 format!("{supply} is charged to {charge_percent} %, {needed_percent} % are needed")
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn status_words_in_any_order() {
-        for (words, power) in [
-            ("OL", Power::Mains),
-            ("OL CHRG", Power::Mains),
-            ("CHRG OL", Power::Mains),
-            ("OL DISCHRG", Power::Mains),
-            ("OL BYPASS", Power::Mains),
-            ("OL FSD", Power::Mains),
-            ("OL TRIM", Power::Mains),
-            ("OL BOOST", Power::Mains),
-            ("OL RB ALARM", Power::Mains),
-            ("OL ECO", Power::Mains),
-            ("OB DISCHRG", Power::Battery),
-            ("LB OB", Power::Battery),
-            ("FSD OB LB", Power::Battery),
-            ("OB SOMETHINGNEW", Power::Battery),
-            ("OL OB", Power::Unknown),
-            ("OL CAL", Power::Unknown),
-            ("CAL OB DISCHRG", Power::Unknown),
-            ("WAIT", Power::Unknown),
-            ("FSD WAIT", Power::Unknown),
-            ("OFF", Power::Unknown),
-            ("BYPASS", Power::Unknown),
-            ("", Power::Unknown),
-            ("SOMETHINGNEW", Power::Unknown),
-        ] {
-            let status: Vec<String> = words.split_whitespace().map(Into::into).collect();
-            assert_eq!(power_of(&status), power, "{words}");
+            // Not how much is stored: a sentence that changes every second is written every second.
+            Self::EnergyShort { needed_seconds } => format!(
+                "{supply} stores less than the {needed_seconds} s that the next step and the way \
+                 down from there take; it is charging"
+            ),
         }
     }
 }

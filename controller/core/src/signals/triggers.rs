@@ -1,16 +1,18 @@
 //! The triggers: each by itself, each with a name. On mains none fires.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Power, SupplyMemory, power_of};
+use super::{Context, Power, Says, SupplyMemory, power_of, tells};
 use crate::{observe::SupplyReading, plant::SupplyPlan, seen::Seen, time::Tick};
 
 /// Why a supply asks for a shutdown, mildest first: a mask covers its own cause and milder ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Trigger {
+    /// On battery again before the recovery from the outage before was over.
+    SecondOutage,
     /// On battery for longer than the policy allows.
     TimeOnBattery,
     /// Charge below the policy's minimum.
@@ -31,6 +33,7 @@ impl Trigger {
     /// The trigger as a word in metrics and conditions.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::SecondOutage => "second-outage",
             Self::TimeOnBattery => "time-on-battery",
             Self::Charge => "charge",
             Self::ChargeFalling => "charge-falling",
@@ -65,8 +68,8 @@ pub struct Cause {
 /// How far a silent UPS is trusted: its last runtime, elapsed time taken off, times this.
 /// A margin for load that rose unseen.
 const SILENT_RUNTIME_SHARE: f64 = 0.8;
-/// With no runtime known, silence on battery triggers after this long (`upsmon` calls a UPS dead
-/// after `DEADTIME` 15 s).
+/// With no runtime known, silence on battery and a second sign trigger after this long (`upsmon`
+/// calls a UPS dead after `DEADTIME` 15 s).
 const SILENT_WITHOUT_RUNTIME: Duration = Duration::from_secs(15);
 /// The fall of charge is taken over at least this long …
 const FALL_WINDOW: Duration = Duration::from_secs(60);
@@ -74,36 +77,25 @@ const FALL_WINDOW: Duration = Duration::from_secs(60);
 const FALL_SETTLE: Duration = Duration::from_secs(30);
 
 /// All triggers that hold in this instant, with their figures.
-pub(super) fn live(
-    plan: &SupplyPlan,
-    memory: &SupplyMemory,
-    seen: &Seen<SupplyReading>,
-    budget: Duration,
-    now: Tick,
-) -> Vec<Cause> {
-    match seen {
+pub(super) fn live(memory: &SupplyMemory, context: &Context<'_>) -> Vec<Cause> {
+    match context.seen {
         Seen::Known { value, .. } if power_of(&value.status) == Power::Battery => {
-            heard(plan, memory, value, budget, now)
+            heard(memory, value, context)
         }
         Seen::Known { value, .. } if power_of(&value.status) == Power::Mains => Vec::new(),
-        _ => silent(plan, memory, budget, now).into_iter().collect(),
+        _ => silent(memory, context),
     }
 }
 
-fn heard(
-    plan: &SupplyPlan,
-    memory: &SupplyMemory,
-    reading: &SupplyReading,
-    budget: Duration,
-    now: Tick,
-) -> Vec<Cause> {
+fn heard(memory: &SupplyMemory, reading: &SupplyReading, context: &Context<'_>) -> Vec<Cause> {
+    let Context { plan, budget, now, .. } = *context;
     let mut causes = Vec::new();
     let mut add = |trigger, figures: String| causes.push(Cause { trigger, figures });
-    let words: BTreeSet<&str> = reading.status.iter().map(String::as_str).collect();
-    if words.contains("FSD") {
+    // One that stood beside `OL` is of an outage that is over.
+    if tells(&reading.status, Says::ForcedShutdown) && !memory.forced_before {
         add(Trigger::ForcedShutdown, "forced shutdown is set (FSD)".into());
     }
-    if words.contains("LB") {
+    if tells(&reading.status, Says::BatteryLow) {
         add(Trigger::LowBattery, "battery is low (LB)".into());
     }
     if let Some(left) = reading.runtime_seconds
@@ -124,27 +116,41 @@ fn heard(
     {
         add(Trigger::Charge, format!("{charge} % charge < {} %", plan.trigger_min_charge));
     }
-    if let Some(since) = memory.on_battery_since
-        && now.since(since) >= plan.max_on_battery
-    {
-        let longest = plan.max_on_battery.as_secs();
-        add(Trigger::TimeOnBattery, format!("on battery for {longest} s"));
+    causes.extend(too_long(memory, context));
+    if memory.lifted {
+        let figures = "on battery again before all was up".into();
+        causes.push(Cause { trigger: Trigger::SecondOutage, figures });
     }
     causes
 }
 
-/// Silence on battery is not a reading: the last known runtime runs down while nothing is heard.
-fn silent(plan: &SupplyPlan, memory: &SupplyMemory, budget: Duration, now: Tick) -> Option<Cause> {
-    memory.on_battery_since?;
-    if !plan.extrapolate_silence {
-        return None;
+fn too_long(memory: &SupplyMemory, context: &Context<'_>) -> Option<Cause> {
+    let longest = context.plan.max_on_battery;
+    (context.now.since(memory.on_battery_since?) >= longest).then(|| Cause {
+        trigger: Trigger::TimeOnBattery,
+        figures: format!("on battery for {} s", longest.as_secs()),
+    })
+}
+
+/// Silence on battery is not a reading: the last known runtime runs down while nothing is heard,
+/// and the time on battery goes on.
+fn silent(memory: &SupplyMemory, context: &Context<'_>) -> Vec<Cause> {
+    if memory.on_battery_since.is_none() || !context.plan.extrapolate_silence {
+        return Vec::new();
     }
-    let heard = memory.last_heard?;
-    let elapsed = now.since(heard);
+    let causes = [run_down(memory, context), too_long(memory, context)];
+    causes.into_iter().flatten().collect()
+}
+
+/// With no runtime known there is nothing to run down: then a second sign must speak for it.
+fn run_down(memory: &SupplyMemory, context: &Context<'_>) -> Option<Cause> {
+    let Context { plan, budget, now, .. } = *context;
+    let elapsed = now.since(memory.last_heard?);
     let Some(last) = memory.last_runtime_seconds else {
+        let sign = context.second_sign?;
         return (elapsed >= SILENT_WITHOUT_RUNTIME).then(|| Cause {
             trigger: Trigger::Silence,
-            figures: format!("silent on battery for {} s, runtime never told", elapsed.as_secs()),
+            figures: format!("silent on battery, runtime never told, and {sign}"),
         });
     };
     #[expect(clippy::cast_precision_loss, reason = "seconds of a battery, far below 2^52")]

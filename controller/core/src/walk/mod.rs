@@ -21,7 +21,7 @@ use crate::{
 
 pub(crate) use down::energy_left;
 pub(crate) use scope::{Scope, signal_on};
-pub(crate) use tail::{bound, budget, span_scale};
+pub(crate) use tail::{bound, budget, next_step_and_back, span_scale};
 
 /// What the walk learned of one unit.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude one another")]

@@ -32,13 +32,10 @@ impl Scope {
             let phase = memories.get(&supply.name)?.phase;
             (phase != Phase::Clear).then_some((at, phase))
         });
-        let on_mains = |gate: &Gate| {
-            matches!(gate, Gate::Open | Gate::NotStable { .. } | Gate::EnergyLow { .. })
-        };
         Self {
             declared: plant.declared,
             live: live.collect(),
-            unlit: gates.iter().map(|gate| !on_mains(gate)).collect(),
+            unlit: gates.iter().map(|gate| !gate.is_on_mains()).collect(),
         }
     }
 

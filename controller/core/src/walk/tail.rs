@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use ananke_crds::policy::Target;
+
 use super::{Scope, Walk};
 use crate::{
     assess::{Drain, View},
     graph::EdgeKind,
     plant::Plant,
     table::Wanted,
-    unit::{Kind, UnitId},
+    unit::{Kind, Unit, UnitId},
 };
 
 /// The declared span of one unit on the way down, in an emergency. The shares of the policy's
@@ -88,6 +90,56 @@ pub(crate) fn budget(view: &View<'_>) -> Duration {
             || view.is_moot(unit);
         if settled { Duration::ZERO } else { own_span(view.plant, unit.kind).mul_f64(scale) }
     })
+}
+
+/// A host may take this long from its wake to its first answer, its firmware's self-test included.
+/// `longestBoot` is when a person is called, not what a boot takes.
+const BOOT: Duration = Duration::from_secs(120);
+/// A service of Kubernetes that starts.
+const SERVICE: Duration = Duration::from_secs(15);
+
+/// How long a battery must last for the next step up and the way down from there: what may go up
+/// next counts as up.
+pub(crate) fn next_step_and_back(view: &View<'_>) -> Duration {
+    let plant = view.plant;
+    let (units, graph) = (plant.graph.units(), &plant.graph);
+    let is_up: Vec<bool> = units
+        .iter()
+        .map(|unit| view.state(unit, Wanted::Up, Drain::OF_ALL) == crate::assess::State::Up)
+        .collect();
+    let is_next = |id: UnitId| {
+        let up = |id: UnitId| is_up.get(id.index()).copied().unwrap_or(false);
+        let required = graph.below(id).iter().filter(|edge| edge.kind == EdgeKind::Requires);
+        let kind = units.get(id.index()).map(|unit| unit.kind);
+        kind.is_some_and(|kind| crate::table::wanted(kind, plant.declared) == Wanted::Up)
+            && !up(id)
+            && required.into_iter().all(|edge| up(edge.to))
+    };
+    let span_up = |kind| match kind {
+        Kind::Host => plant.startup.longest_boot.min(BOOT),
+        Kind::Server | Kind::Agent => plant.startup.service_timeout.min(SERVICE),
+        _ => Duration::ZERO,
+    };
+    let mut next: Vec<UnitId> = graph.upwards().filter(|id| is_next(*id)).collect();
+    next.sort_unstable();
+    let kind = |id: &UnitId| units.get(id.index()).map(|unit| unit.kind);
+    // A control plane brings up by itself what is moot while it is away.
+    let revives = next.iter().any(|id| kind(id) == Some(Kind::Server));
+    let step = next.iter().filter_map(kind).map(span_up).max().unwrap_or_default();
+    let down = longest(plant, |id| match units.get(id.index()) {
+        Some(unit) if next.binary_search(&id).is_ok() || !is_settled(view, unit, revives) => {
+            own_span(plant, unit.kind).mul_f64(plant.span_scale)
+        }
+        _ => Duration::ZERO,
+    });
+    step + down
+}
+
+/// Whether nothing of the way down is left to do for a unit.
+fn is_settled(view: &View<'_>, unit: &Unit, revives: bool) -> bool {
+    crate::table::wanted(unit.kind, Target::Poweroff) != Wanted::Down
+        || view.state(unit, Wanted::Down, Drain::OF_ALL) == crate::assess::State::Down
+        || (view.is_moot(unit) && !revives)
 }
 
 /// The policy declares a budget for the whole way; the units' spans are shares of it.

@@ -114,6 +114,7 @@ fn snapshot(plant: &Plant) -> Snapshot {
         charge_percent: Some(100),
         runtime_seconds: Some(3_000),
         load_percent: Some(40),
+        ..SupplyReading::default()
     };
     Snapshot {
         now: NOW,

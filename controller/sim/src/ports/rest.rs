@@ -31,6 +31,7 @@ impl<W: WorldHandle> Clock for Sim<W> {
 enum Upsd {
     Tells(SupplyReading),
     Silent,
+    NotConnected,
     Stale,
     Refused,
     NoSuchDevice,
@@ -48,6 +49,9 @@ impl<W: WorldHandle> Supplies for Sim<W> {
             Upsd::Tells(_) | Upsd::Silent => {
                 self.wait_until(until).await;
                 Err(silent(format!("upsd did not answer within {} s", deadline.as_secs_f32())))
+            }
+            Upsd::NotConnected => {
+                Err(silent("ERR DRIVER-NOT-CONNECTED: no driver runs for it".into()))
             }
             Upsd::Stale => Err(SupplyError::Stale {
                 supply: supply.into(),
@@ -76,6 +80,8 @@ fn ask(world: &World, name: &str) -> Upsd {
         (_, Some(reading)) => Upsd::Tells(reading),
         (Some(TelemetryFault::Stale), None) => Upsd::Stale,
         (Some(TelemetryFault::Refused), None) => Upsd::Refused,
+        (Some(TelemetryFault::NotConnected), None) => Upsd::NotConnected,
+        (Some(TelemetryFault::Renamed), None) => Upsd::NoSuchDevice,
         (_, None) => Upsd::Silent,
     }
 }

@@ -157,7 +157,18 @@ async fn a_ups_goes_wrong_in_every_way() {
     assert!(matches!(ask(TelemetryFault::Silent).await, Err(SupplyError::Silent { .. })));
     assert!(matches!(ask(TelemetryFault::Stale).await, Err(SupplyError::Stale { .. })));
     assert!(matches!(ask(TelemetryFault::Refused).await, Err(SupplyError::Refused { .. })));
+    assert!(matches!(ask(TelemetryFault::NotConnected).await, Err(SupplyError::Silent { .. })));
+    assert!(matches!(ask(TelemetryFault::Renamed).await, Err(SupplyError::NoSuchDevice { .. })));
     assert_eq!(ask(TelemetryFault::Wait).await.unwrap().status, ["WAIT"]);
+    assert_eq!(ask(TelemetryFault::BothSources).await.unwrap().status, ["OL", "OB"]);
+    assert_eq!(ask(TelemetryFault::AlwaysLow).await.unwrap().status, ["OL", "LB"]);
+    assert_eq!(ask(TelemetryFault::SelfTest).await.unwrap().status, ["OB", "DISCHRG", "CAL"]);
+    assert_eq!(ask(TelemetryFault::GarbledCharge).await.unwrap().garbled, ["battery.charge"]);
+    let bare = ask(TelemetryFault::StatusOnly).await.unwrap();
+    assert_eq!((bare.charge_percent, bare.runtime_seconds), (None, None));
+    let stranger = ask(TelemetryFault::OtherDevice).await.unwrap().device;
+    let own = world.look(|w| w.supplies["ups"].truth()).unwrap().device;
+    assert!(stranger.is_another(&own));
     let nobody = ports.supplies.read("other", DEADLINE).await;
     assert!(matches!(nobody, Err(SupplyError::NoSuchDevice { .. })));
 }

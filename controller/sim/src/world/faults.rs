@@ -157,8 +157,24 @@ impl ApiFault {
 pub enum TelemetryFault {
     /// upsd does not answer.
     Silent,
+    /// upsd answers `ERR DRIVER-NOT-CONNECTED`: its driver is gone.
+    NotConnected,
     /// upsd answers `ERR DATA-STALE`: its driver hangs.
     Stale,
+    /// upsd answers `ERR UNKNOWN-UPS`: somebody renamed the device.
+    Renamed,
+    /// Another device answers under its name: two changed places behind upsd.
+    OtherDevice,
+    /// `OL` and `OB` at once.
+    BothSources,
+    /// `LB`, whatever the charge.
+    AlwaysLow,
+    /// A charge that is no number.
+    GarbledCharge,
+    /// Neither charge nor runtime.
+    StatusOnly,
+    /// A self-test: it discharges on purpose, with mains present.
+    SelfTest,
     /// `ups.status` is `WAIT`, with no other variable: the driver has just connected.
     Wait,
     /// upsd refuses the login.
@@ -179,7 +195,18 @@ pub enum TelemetryFault {
 impl TelemetryFault {
     /// Whether nobody can know by it where power comes from.
     pub const fn hides_power(&self) -> bool {
-        matches!(self, Self::Silent | Self::Stale | Self::Wait | Self::Refused)
+        matches!(
+            self,
+            Self::Silent
+                | Self::NotConnected
+                | Self::Stale
+                | Self::Renamed
+                | Self::OtherDevice
+                | Self::BothSources
+                | Self::SelfTest
+                | Self::Wait
+                | Self::Refused
+        )
     }
 }
 

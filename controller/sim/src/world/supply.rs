@@ -1,4 +1,4 @@
-use ananke_core::observe::SupplyReading;
+use ananke_core::observe::{Device, SupplyReading};
 use serde::{Deserialize, Serialize};
 
 use super::{Millis, TelemetryFault};
@@ -123,26 +123,57 @@ impl Supply {
             // A UPS that delivers nothing has no runtime to tell.
             runtime_seconds: (self.load_watts > 0).then(|| self.runtime() / 1000),
             load_percent: u16::try_from(load).ok(),
+            garbled: Vec::new(),
+            device: device("1"),
         }
     }
 
     /// What it tells, faults included; `None` when it tells nothing.
     pub fn told(&self) -> Option<SupplyReading> {
-        match &self.telemetry {
-            None => Some(self.truth()),
-            Some(TelemetryFault::Stuck { reading }) => Some(reading.clone()),
-            Some(TelemetryFault::Wait) => {
-                Some(SupplyReading { status: vec!["WAIT".into()], ..SupplyReading::default() })
+        let Some(fault) = &self.telemetry else { return Some(self.truth()) };
+        let mut reading = self.truth();
+        match fault {
+            TelemetryFault::Stuck { reading } => return Some(reading.clone()),
+            TelemetryFault::Wait => {
+                reading = SupplyReading { status: vec!["WAIT".into()], ..SupplyReading::default() };
             }
-            Some(TelemetryFault::Lies { percent }) => {
-                let mut reading = self.truth();
-                reading.runtime_seconds = reading
-                    .runtime_seconds
-                    .map(|seconds| seconds.saturating_mul(u64::from(*percent)) / 100);
-                Some(reading)
+            TelemetryFault::Lies { percent } => {
+                let lie = |seconds: u64| seconds.saturating_mul(u64::from(*percent)) / 100;
+                reading.runtime_seconds = reading.runtime_seconds.map(lie);
             }
-            Some(TelemetryFault::Silent | TelemetryFault::Stale | TelemetryFault::Refused) => None,
+            TelemetryFault::OtherDevice => reading.device = device("2"),
+            TelemetryFault::BothSources => {
+                reading.status = ["OL", "OB"].map(str::to_owned).into();
+            }
+            TelemetryFault::AlwaysLow => reading.status.push("LB".into()),
+            TelemetryFault::GarbledCharge => {
+                reading.charge_percent = None;
+                reading.garbled = vec!["battery.charge".into()];
+            }
+            TelemetryFault::StatusOnly => {
+                reading.charge_percent = None;
+                reading.runtime_seconds = None;
+            }
+            TelemetryFault::SelfTest => {
+                reading.status = ["OB", "DISCHRG", "CAL"].map(str::to_owned).into();
+            }
+            TelemetryFault::Silent
+            | TelemetryFault::NotConnected
+            | TelemetryFault::Stale
+            | TelemetryFault::Renamed
+            | TelemetryFault::Refused => return None,
         }
+        Some(reading)
+    }
+}
+
+/// What a virtual UPS says of itself.
+fn device(serial: &str) -> Device {
+    Device {
+        manufacturer: Some("ananke".into()),
+        model: Some("virtual".into()),
+        serial: Some(serial.into()),
+        is_named: None,
     }
 }
 

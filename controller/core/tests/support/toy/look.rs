@@ -77,6 +77,7 @@ impl World {
                 charge_percent: u8::try_from(supply.left * 100 / supply.full).ok(),
                 runtime_seconds: Some(supply.left),
                 load_percent: None,
+                ..SupplyReading::default()
             };
             (name.clone(), Seen::known(reading, now))
         });

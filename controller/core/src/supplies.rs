@@ -1,0 +1,139 @@
+//! The supplies in one decision: what is believed of them, what they ask for, what they allow.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    assess::View,
+    conditions::Reason,
+    decision::Telemetry,
+    journal::Journal,
+    observe::{Snapshot, SupplyReading},
+    plant::SupplyPlan,
+    seen::{Seen, Unseen},
+    signals::{self, Context, Energy, Gate, Power, SupplyMemory},
+    table::Wanted,
+    time::Tick,
+    walk::{self, Row, Walk},
+};
+
+const NOT_YET: Seen<SupplyReading> =
+    Seen::Unknown { why: Unseen::NotYet, since: Tick::from_millis(0) };
+
+/// The snapshot without readings of devices that are not the ones they should be: what a stranger
+/// tells is no reading of ours. `None` if there is none, which is always but once in a lifetime.
+pub(crate) fn without_strangers(snapshot: &Snapshot, journal: &Journal) -> Option<Snapshot> {
+    let is_stranger = |name: &String, seen: &Seen<SupplyReading>| {
+        let known = journal.supplies.get(name).map(|memory| &memory.device);
+        seen.value().is_some_and(|reading| {
+            known.map_or(reading.device.is_named == Some(false), |known| {
+                reading.device.is_another(known)
+            })
+        })
+    };
+    let strangers: Vec<&String> = snapshot
+        .supplies
+        .iter()
+        .filter(|(name, seen)| is_stranger(name, seen))
+        .map(|(name, _)| name)
+        .collect();
+    if strangers.is_empty() {
+        return None;
+    }
+    let mut believed = snapshot.clone();
+    for name in strangers {
+        let heard = journal.supplies.get(name).and_then(|memory| memory.last_heard);
+        let since = heard.unwrap_or(snapshot.now);
+        believed.supplies.insert(name.clone(), Seen::unknown(Unseen::WrongDevice, since));
+    }
+    Some(believed)
+}
+
+/// All supplies of a plant, in one decision.
+pub(crate) struct Supplies {
+    /// What is remembered of each from now on.
+    pub(crate) memories: BTreeMap<String, SupplyMemory>,
+    /// Their gates, in the order of the plant.
+    pub(crate) gates: Vec<Gate>,
+    /// How far each is believed.
+    pub(crate) telemetry: BTreeMap<String, Telemetry>,
+}
+
+impl Supplies {
+    /// Looks at all of them. `told` is the snapshot with strangers in it, for what is said of them.
+    pub(crate) fn new(view: &View<'_>, told: &Snapshot, budget: Duration) -> Self {
+        let span = if view.plant.supplies.is_empty() {
+            Duration::ZERO
+        } else {
+            walk::next_step_and_back(view)
+        };
+        let mut all =
+            Self { memories: BTreeMap::new(), gates: Vec::new(), telemetry: BTreeMap::new() };
+        for plan in &view.plant.supplies {
+            all.look(view, told, plan, budget, span);
+        }
+        all
+    }
+
+    fn look(
+        &mut self,
+        view: &View<'_>,
+        told: &Snapshot,
+        plan: &SupplyPlan,
+        budget: Duration,
+        span: Duration,
+    ) {
+        let (name, snapshot) = (&plan.name, view.snapshot);
+        let blank = SupplyMemory::default();
+        let before = view.journal.supplies.get(name).unwrap_or(&blank);
+        let signal = format!("ups/{name}");
+        let seen = snapshot.supplies.get(name).unwrap_or(&NOT_YET);
+        let sign = signals::second_sign(plan, before, view.plant, view.journal, snapshot);
+        let context = Context {
+            plan,
+            seen,
+            budget,
+            energy: signals::energy(plan, seen, span),
+            second_sign: sign.as_deref(),
+            mask: snapshot.requests.masks.iter().find(|mask| mask.signal == signal),
+            now: snapshot.now,
+        };
+        let memory = signals::advance(before, &context);
+        self.gates.push(signals::gate(&memory, &context));
+        let raw = told.supplies.get(name).unwrap_or(&NOT_YET);
+        self.telemetry.insert(name.clone(), telemetry(name, raw, &memory, context.energy));
+        self.memories.insert(name.clone(), memory);
+    }
+}
+
+fn telemetry(
+    name: &str,
+    seen: &Seen<SupplyReading>,
+    memory: &SupplyMemory,
+    energy: Energy,
+) -> Telemetry {
+    let (trust, message) = signals::trust(name, seen, memory);
+    let is_on_mains =
+        seen.value().is_some_and(|reading| signals::power_of(&reading.status) == Power::Mains);
+    match (trust.reason(), energy) {
+        (None, Energy::NeverEnough { full_seconds, needed_seconds }) if is_on_mains => Telemetry {
+            trust,
+            reason: Some(Reason::EnergyNeverEnough),
+            message: format!(
+                "{name} lasts {full_seconds} s when it is full, and {needed_seconds} s are needed \
+                 to come down in order: give it a bigger battery or less load"
+            ),
+        },
+        (reason, _) => Telemetry { trust, reason, message },
+    }
+}
+
+/// What only the whole picture tells of a supply: mains that nobody remembers are good enough if
+/// nothing is to be started on them; and a recovery is over once all is up that can be.
+pub(crate) fn settle(memories: &mut BTreeMap<String, SupplyMemory>, walk: &Walk<'_>) {
+    let all_up = walk.rows.iter().all(|row| row.wanted != Wanted::Down && row.has_arrived());
+    let is_over = walk.rows.iter().all(|row: &Row| row.has_arrived() || row.stuck);
+    for memory in memories.values_mut() {
+        memory.unproven &= !(all_up && memory.mains_since.is_some());
+        memory.lifted &= !is_over;
+    }
+}
