@@ -16,7 +16,7 @@ pub trait Supplies: Send + Sync {
 /// Why a supply could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SupplyError {
-    /// No answer, or no connection.
+    /// No answer, no connection, or no driver behind the server.
     #[error("supply {supply}: {message}")]
     Silent {
         /// The supply.
@@ -24,7 +24,7 @@ pub enum SupplyError {
         /// What was tried and seen.
         message: String,
     },
-    /// The server answers, the driver behind it does not.
+    /// The server answers, and says that its data are old: the driver behind it hangs.
     #[error("supply {supply}: {message}")]
     Stale {
         /// The supply.

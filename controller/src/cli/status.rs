@@ -111,7 +111,7 @@ fn verdict(published: &Published) -> Vec<String> {
 }
 
 fn supplies(published: &Published) -> Vec<String> {
-    let mut table = Table::new(&["SUPPLY", "STATUS", "CHARGE", "RUNTIME"]);
+    let mut table = Table::new(&["SUPPLY", "STATUS", "CHARGE", "RUNTIME", "TRUST"]);
     for supply in &published.status.supplies {
         let tone =
             if supply.status.split(' ').any(|word| word == "OL") { Tone::Good } else { Tone::Bad };
@@ -123,6 +123,7 @@ fn supplies(published: &Published) -> Vec<String> {
                 .runtime
                 .map(|left| crate::publish::span(left.get().as_secs()))
                 .unwrap_or_default(),
+            supply.trust.clone().unwrap_or_default(),
         ]);
     }
     table.lines()

@@ -6,11 +6,16 @@ use ananke_ports::Ports;
 
 use crate::board::Board;
 
+/// The longest pause after a failed look: longer than this a UPS that speaks again is not left
+/// unheard.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// Half of what `upsmon` waits before it calls a UPS dead.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String, poll: Duration) {
     let mut complained = false;
+    let mut failures = 0;
     loop {
         let read = ports.supplies.read(&name, DEADLINE).await;
         if let Err(error) = &read
@@ -19,7 +24,27 @@ pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String, poll: D
             tracing::warn!(supply = name, "{error}");
         }
         complained = read.is_err();
+        failures = if read.is_err() { failures + 1 } else { 0 };
         board.supply(&name, ports.clock.now(), read.map_err(|error| error.unseen()));
-        ports.clock.sleep(poll).await;
+        ports.clock.sleep(pause(poll, failures)).await;
+    }
+}
+
+/// A server that does not answer is asked ever less often, within bounds: each look may be a new
+/// connection with a TLS handshake and a login.
+fn pause(poll: Duration, failures: u32) -> Duration {
+    let doubled = poll.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(16)));
+    if failures == 0 { poll } else { doubled.min(LONGEST_PAUSE.max(poll)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_within_bounds() {
+        let seconds = |poll, failures| pause(Duration::from_secs(poll), failures).as_secs();
+        assert_eq!([0, 1, 2, 3, 4, 99].map(|failures| seconds(1, failures)), [1, 1, 2, 4, 5, 5]);
+        assert_eq!([0, 1, 9].map(|failures| seconds(10, failures)), [10, 10, 10]);
     }
 }

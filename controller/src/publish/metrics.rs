@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use ananke_core::signals::{Power, power_of};
+use ananke_core::signals::{Power, Trust, power_of};
 use ananke_crds::policy::ConditionStatus;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -254,7 +254,9 @@ impl Metrics {
         self.supply_runtime.clear();
         self.supply_trust.clear();
         for (name, seen) in &scene.snapshot.supplies {
-            let reading = seen.value();
+            let trust = scene.decision.telemetry.get(name).map(|told| told.trust);
+            // What is not believed is no figure of this supply.
+            let reading = seen.value().filter(|_| trust.is_some_and(Trust::is_heard));
             let status = match reading.map(|reading| power_of(&reading.status)) {
                 Some(Power::Mains) => "mains",
                 Some(Power::Battery) => "battery",
@@ -263,9 +265,10 @@ impl Metrics {
             let labels = SupplyLabels { supply: name.clone() };
             let of_status = SupplyStatusLabels { supply: name.clone(), status: status.into() };
             self.supply_status.get_or_create(&of_status).set(1);
-            let trust = if reading.is_some() { "fresh" } else { "unseen" };
-            let of_trust = TrustLabels { supply: name.clone(), trust: trust.into() };
-            self.supply_trust.get_or_create(&of_trust).set(1);
+            if let Some(trust) = trust {
+                let of_trust = TrustLabels { supply: name.clone(), trust: trust.name().into() };
+                self.supply_trust.get_or_create(&of_trust).set(1);
+            }
             if let Some(charge) = reading.and_then(|reading| reading.charge_percent) {
                 self.supply_charge.get_or_create(&labels).set(f64::from(charge) / 100.0);
             }

@@ -23,6 +23,10 @@ pub(super) fn sentence(decision: &Decision, conditions: &[Condition]) -> String 
     } else if let Some(ready) = find("Ready").filter(|ready| ready.status != Status::True) {
         parts.push(format!("Now: {}", ready.message));
     }
+    let doubt = find("SuppliesTrusted").filter(|trusted| trusted.status != Status::True);
+    if let Some(doubt) = doubt.filter(|doubt| !parts.iter().any(|p| p.contains(&doubt.message))) {
+        parts.push(format!("Look at a supply: {}", doubt.message));
+    }
     let sentences = parts.iter().map(|part| part.trim_end_matches('.'));
     sentences.map(|part| format!("{part}.")).collect::<Vec<_>>().join(" ")
 }

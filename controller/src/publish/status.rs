@@ -112,6 +112,7 @@ fn wall(scene: &Scene<'_>, at: Tick) -> String {
 fn supplies(scene: &Scene<'_>) -> Vec<SupplyStatus> {
     let status = |(name, seen): (&String, &Seen<ananke_core::observe::SupplyReading>)| {
         let reading = seen.value();
+        let believed = scene.decision.telemetry.get(name);
         let (word, at) = match seen {
             Seen::Known { value, at } => (value.status.join(" "), *at),
             Seen::Unknown { why, since } => (why.text().to_owned(), *since),
@@ -123,7 +124,8 @@ fn supplies(scene: &Scene<'_>) -> Vec<SupplyStatus> {
             runtime: reading
                 .and_then(|r| r.runtime_seconds)
                 .map(|seconds| GoDuration(Duration::from_secs(seconds))),
-            trust: Some(if reading.is_some() { "fresh" } else { "unseen" }.into()),
+            trust: believed.map(|told| told.trust.name().to_owned()),
+            message: believed.map(|told| told.message.clone()).filter(|text| !text.is_empty()),
             last_seen: Some(wall(scene, at)),
         }
     };

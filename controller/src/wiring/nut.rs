@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
-use ananke_core::observe::SupplyReading;
+use ananke_core::observe::{Device, SupplyReading};
 use ananke_crds::{host_config::SupplyEndpoint, value::Name};
 use ananke_nut::{Ca, Client, Credentials, Endpoint, NutError, Secret, Tls};
 use ananke_ports::{Supplies, SupplyError};
@@ -10,7 +10,18 @@ use async_trait::async_trait;
 use tokio::{sync::Mutex, time::Instant};
 
 /// What is asked for, in one round trip.
-const VARIABLES: [&str; 4] = ["ups.status", "battery.charge", "battery.runtime", "ups.load"];
+const VARIABLES: [&str; 7] = [
+    "ups.status",
+    "battery.charge",
+    "battery.runtime",
+    "ups.load",
+    "ups.mfr",
+    "ups.model",
+    "ups.serial",
+];
+
+/// A name that a device tells is cut after so many characters: it ends up in sentences.
+const LONGEST_NAME: usize = 60;
 
 /// How long a goodbye may take.
 const LOGOUT: Duration = Duration::from_secs(1);
@@ -45,6 +56,7 @@ pub(super) struct NutSupplies {
 
 struct Supply {
     ups: String,
+    serial: Option<String>,
     endpoint: Endpoint,
     credentials: Option<Credentials>,
     client: Mutex<Option<Client>>,
@@ -66,6 +78,7 @@ fn of(name: &str, endpoint: &SupplyEndpoint) -> Result<Supply, NutSetupError> {
     let credentials = endpoint.credentials.as_deref().map(|path| read_credentials(name, path));
     Ok(Supply {
         ups: endpoint.ups.ups.clone(),
+        serial: endpoint.serial.clone(),
         endpoint: Endpoint {
             host: endpoint.ups.host.to_string(),
             port: endpoint.ups.port,
@@ -112,6 +125,7 @@ impl Supply {
                 take(&mut reading, &name, &value);
             }
         }
+        reading.device.is_named = is_named(self.serial.as_deref(), &reading.device);
         Ok(reading)
     }
 
@@ -125,19 +139,56 @@ impl Supply {
     }
 }
 
-/// Numbers come as text, some drivers write `87.0`; what is no number was not told.
 fn take(reading: &mut SupplyReading, name: &str, value: &str) {
-    let number = || value.trim().split('.').next().unwrap_or("").parse::<u64>().ok();
     match name {
         "ups.status" => reading.status = value.split_whitespace().map(Into::into).collect(),
         "battery.charge" => {
-            reading.charge_percent =
-                number().and_then(|n| u8::try_from(n).ok()).filter(|n| *n <= 100);
+            reading.charge_percent = number(reading, name, value, 100);
         }
-        "battery.runtime" => reading.runtime_seconds = number(),
-        "ups.load" => reading.load_percent = number().and_then(|n| u16::try_from(n).ok()),
+        "battery.runtime" => {
+            reading.runtime_seconds = number(reading, name, value, LONGEST_RUNTIME);
+        }
+        "ups.load" => {
+            reading.load_percent = number(reading, name, value, u16::MAX);
+        }
+        "ups.mfr" => reading.device.manufacturer = text(value),
+        "ups.model" => reading.device.model = text(value),
+        "ups.serial" => reading.device.serial = text(value),
         _ => {}
     }
+}
+
+/// A runtime above a year is no runtime, in seconds.
+const LONGEST_RUNTIME: u64 = 366 * 24 * 3600;
+
+/// Numbers come as text, some drivers write `87.0`. What is no number, or beyond what it can be,
+/// was not told, and is noted.
+fn number<T: TryFrom<u64> + PartialOrd>(
+    reading: &mut SupplyReading,
+    name: &str,
+    value: &str,
+    most: T,
+) -> Option<T> {
+    let (whole, fraction) = value.trim().split_once('.').unwrap_or((value.trim(), ""));
+    let is_plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    let told = Some(whole).filter(|whole| is_plain(whole) && is_plain(fraction));
+    let told = told.and_then(|whole| whole.parse::<u64>().ok()).and_then(|n| T::try_from(n).ok());
+    let number = told.filter(|number| *number <= most);
+    if number.is_none() {
+        reading.garbled.push(name.to_owned());
+    }
+    number
+}
+
+/// A name, if there is one: some drivers tell blanks.
+fn text(value: &str) -> Option<String> {
+    let printable = value.trim().chars().filter(|c| !c.is_control());
+    Some(printable.take(LONGEST_NAME).collect::<String>()).filter(|text| !text.is_empty())
+}
+
+/// Whether the device is the one that the host configuration names, if both have a serial number.
+fn is_named(serial: Option<&str>, device: &Device) -> Option<bool> {
+    Some(device.serial.as_deref()? == serial?.trim())
 }
 
 #[async_trait]
@@ -171,9 +222,7 @@ fn told(supply: &str, error: &NutError) -> SupplyError {
         cause = source.source();
     }
     match error {
-        NutError::DataStale { .. } | NutError::DriverNotConnected { .. } => {
-            SupplyError::Stale { supply, message }
-        }
+        NutError::DataStale { .. } => SupplyError::Stale { supply, message },
         NutError::UnknownUps { .. } => SupplyError::NoSuchDevice { supply, message },
         NutError::Protocol { .. } | NutError::Unsendable { .. } => {
             SupplyError::Garbage { supply, message }
@@ -186,5 +235,76 @@ fn told(supply: &str, error: &NutError) -> SupplyError {
         | NutError::CaInvalid { .. }
         | NutError::ServerNameInvalid { .. } => SupplyError::Refused { supply, message },
         _ => SupplyError::Silent { supply, message },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(told: &[(&str, &str)]) -> SupplyReading {
+        let mut reading = SupplyReading::default();
+        for (name, value) in told {
+            take(&mut reading, name, value);
+        }
+        reading
+    }
+
+    #[test]
+    fn numbers_as_drivers_write_them() {
+        for (value, charge) in [
+            ("87", Some(87)),
+            ("87.0", Some(87)),
+            (" 87 ", Some(87)),
+            ("100", Some(100)),
+            ("0", Some(0)),
+            ("101", None),
+            ("-1", None),
+            ("", None),
+            ("NA", None),
+            ("8x", None),
+            ("87.x", None),
+            ("nan", None),
+            ("99999999999999999999", None),
+        ] {
+            let reading = reading(&[("battery.charge", value)]);
+            assert_eq!(reading.charge_percent, charge, "{value:?}");
+            assert_eq!(reading.garbled.is_empty(), charge.is_some(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_told_is_not_garbled() {
+        let reading = reading(&[("ups.status", "OL CHRG"), ("ups.serial", "  ")]);
+        assert_eq!(reading.status, ["OL", "CHRG"]);
+        assert!(reading.garbled.is_empty() && reading.device.is_untold());
+    }
+
+    #[test]
+    fn a_runtime_of_years_is_none() {
+        let reading = reading(&[("battery.runtime", "4294967295"), ("ups.load", "12.5")]);
+        assert_eq!((reading.runtime_seconds, reading.load_percent), (None, Some(12)));
+        assert_eq!(reading.garbled, ["battery.runtime"]);
+    }
+
+    #[test]
+    fn the_device_that_is_named() {
+        let told =
+            |serial: Option<&str>| Device { serial: serial.map(Into::into), ..Device::default() };
+        for (named, serial, is) in [
+            (None, Some("A1"), None),
+            (Some("A1"), None, None),
+            (Some("A1"), Some("A1"), Some(true)),
+            (Some("A1"), Some("B2"), Some(false)),
+        ] {
+            assert_eq!(is_named(named, &told(serial)), is, "{named:?} {serial:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_cut_and_printable() {
+        let model = format!("X\u{7}{}", "y".repeat(200));
+        let reading = reading(&[("ups.model", &model)]);
+        assert_eq!(reading.device.model.unwrap().len(), LONGEST_NAME);
     }
 }

@@ -17,6 +17,11 @@ pub struct SupplyEndpoint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<AbsolutePath>")]
     pub credentials: Option<PathBuf>,
+    /// Serial number of the UPS, as `upsc UPS ups.serial` tells it. What another device tells is
+    /// not believed. Without it, the device that was heard first is the right one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub serial: Option<String>,
     /// Encryption of the connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<NutTls>,

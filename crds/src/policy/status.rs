@@ -97,9 +97,13 @@ pub struct SupplyStatus {
     /// Runtime that is left on battery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<GoDuration>,
-    /// How far its readings are believed, and why.
+    /// How far its readings are believed: `fresh`, `status-only`, `contradicting`, `stale`,
+    /// `silent`, `refused`, `wrong-device` or `never-heard`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<String>,
+    /// What is the matter with it, and what a person can do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// When it was last heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Timestamp>")]

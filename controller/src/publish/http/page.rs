@@ -124,14 +124,15 @@ fn supplies(told: &Published) -> String {
         let runtime = supply.runtime.map(|left| span(left.get().as_secs())).unwrap_or_default();
         let _ = write!(
             rows,
-            "<tr><th>{}</th><td>{}</td><td>{charge}</td><td>{runtime}</td></tr>",
+            "<tr><th>{}</th><td>{}</td><td>{charge}</td><td>{runtime}</td><td>{}</td></tr>",
             escaped(&supply.name),
-            escaped(&supply.status)
+            escaped(&supply.status),
+            escaped(supply.trust.as_deref().unwrap_or_default())
         );
     }
     format!(
         "<section><h2>Supplies</h2><table><thead><tr><th>Name</th><th>Status</th><th>Charge</th>\
-         <th>Runtime</th></tr></thead><tbody>{rows}</tbody></table></section>"
+         <th>Runtime</th><th>Trust</th></tr></thead><tbody>{rows}</tbody></table></section>"
     )
 }
 
