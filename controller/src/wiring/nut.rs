@@ -163,7 +163,7 @@ const LONGEST_RUNTIME: u64 = 366 * 24 * 3600;
 
 /// Numbers come as text, some drivers write `87.0`. What is no number, or beyond what it can be,
 /// was not told, and is noted.
-fn number<T: TryFrom<u64> + PartialOrd>(
+fn number<T: TryFrom<u64> + PartialOrd + Copy>(
     reading: &mut SupplyReading,
     name: &str,
     value: &str,

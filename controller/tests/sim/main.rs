@@ -23,4 +23,5 @@ mod rest;
 mod scenes;
 mod stage;
 mod state_files;
+mod telemetry;
 mod walks;

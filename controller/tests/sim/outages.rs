@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use ananke::publish::Published;
 use ananke_crds::policy::Target;
-use ananke_sim::world::{Fate, Host, ServiceUnit, TelemetryFault};
+use ananke_sim::world::{Fate, Host, OnAcReturn, ServiceUnit, What};
 
 use crate::{
     scenes::{EMBEDDED, SMALL},
     stage::{Stage, all_off, all_on, is_stopped, is_up, play, survives},
 };
 
-fn mains(present: bool) -> Fate {
+pub fn mains(present: bool) -> Fate {
     Fate::Mains { supply: None, present }
 }
 
@@ -19,12 +19,8 @@ fn mains_of(supply: &str, present: bool) -> Fate {
     Fate::Mains { supply: Some(supply.into()), present }
 }
 
-fn charged(supply: &str, percent: u64) -> Fate {
+pub fn charged(supply: &str, percent: u64) -> Fate {
     Fate::Battery { supply: supply.into(), percent }
-}
-
-fn tells(supply: &str, fault: Option<TelemetryFault>) -> Fate {
-    Fate::Telemetry { supply: supply.into(), fault }
 }
 
 fn asked_by(told: &Published, by: &str) -> bool {
@@ -32,7 +28,7 @@ fn asked_by(told: &Published, by: &str) -> bool {
 }
 
 /// Waits until a UPS asks for poweroff; the document still says running.
-async fn flips(stage: &mut Stage, supply: &str, within: u64) {
+pub async fn flips(stage: &mut Stage, supply: &str, within: u64) {
     let by = format!("ups/{supply}");
     let what = format!("the effective target is poweroff, by {by}");
     let told = stage.until_told(&what, within, |told| asked_by(told, &by)).await;
@@ -182,57 +178,6 @@ fn embedded_the_servers_supply() {
     survives("embedded_the_servers_supply", EMBEDDED, pyrphoros_alone);
 }
 
-/// Silence on battery is not a reading: the last known runtime runs down.
-async fn silent_on_battery(stage: &mut Stage) {
-    stage.arrives(Target::Running, 30).await;
-    stage.fate(&mains(false));
-    stage.fate(&charged("ups", 50));
-    stage.pass(Duration::from_secs(20)).await;
-    stage.fate(&tells("ups", Some(TelemetryFault::Silent)));
-    flips(stage, "ups", 400).await;
-    stage.until("every host is off", 300, all_off).await;
-    stage.fate(&mains(true));
-    stage.pass(Duration::from_secs(120)).await;
-    let dark = stage.look(all_off);
-    stage.check(dark, "something was started while power was unknown");
-    stage.fate(&tells("ups", None));
-    stage.fate(&charged("ups", 60));
-    stage.arrives(Target::Running, 600).await;
-}
-
-#[test]
-fn small_silent_on_battery() {
-    survives("small_silent_on_battery", SMALL, silent_on_battery);
-}
-
-/// Silence on mains is no outage, in whatever form it comes.
-#[test]
-fn small_silent_on_mains() {
-    play("small_silent_on_mains", SMALL, async |stage: &mut Stage| {
-        stage.arrives(Target::Running, 30).await;
-        for fault in [
-            TelemetryFault::Silent,
-            TelemetryFault::Stale,
-            TelemetryFault::Wait,
-            TelemetryFault::Refused,
-        ] {
-            stage.fate(&tells("ups", Some(fault)));
-            stage.pass(Duration::from_secs(60)).await;
-            let untouched = stage.look(|w| is_up(w) && w.counters.host_commands == 0);
-            stage.check(untouched, "silence on mains took something down");
-            let stable = |told: &Published| {
-                told.status.conditions.iter().any(|c| {
-                    c.condition_type == "PowerStable"
-                        && c.status != ananke_crds::policy::ConditionStatus::True
-                })
-            };
-            stage.until_told("it is told that power is unknown", 10, stable).await;
-            stage.fate(&tells("ups", None));
-            stage.arrives(Target::Running, 60).await;
-        }
-    });
-}
-
 /// A flicker is over before any trigger holds.
 #[test]
 fn small_flicker() {
@@ -247,5 +192,80 @@ fn small_flicker() {
         let untouched = stage.look(|w| all_on(w) && w.counters.host_commands == 0);
         stage.check(untouched, "a flicker of the mains took something down");
         stage.arrives(Target::Running, 120).await;
+    });
+}
+
+/// Mains that come and go for longer than the policy wants them to hold: nothing begins.
+#[test]
+fn small_flapping() {
+    play("small_flapping", SMALL, async |stage: &mut Stage| {
+        stage.arrives(Target::Running, 30).await;
+        for _ in 0..10 {
+            stage.fate(&mains(false));
+            stage.pass(Duration::from_secs(17)).await;
+            stage.fate(&mains(true));
+            stage.pass(Duration::from_secs(11)).await;
+        }
+        let untouched = stage.look(|w| all_on(w) && w.counters.host_commands == 0);
+        stage.check(untouched, "flapping mains took something down");
+        stage.arrives(Target::Running, 120).await;
+    });
+}
+
+/// While everything is off the mains come and go: nothing is started that would be stopped again.
+#[test]
+fn small_flapping_while_held() {
+    play("small_flapping_while_held", SMALL, async |stage: &mut Stage| {
+        stage.arrives(Target::Running, 30).await;
+        stage.fate(&mains(false));
+        stage.fate(&charged("ups", 25));
+        stage.until("every host is off", 900, all_off).await;
+        stage.fate(&charged("ups", 60));
+        for _ in 0..6 {
+            stage.fate(&mains(true));
+            stage.pass(Duration::from_secs(25)).await;
+            stage.fate(&mains(false));
+            stage.pass(Duration::from_secs(5)).await;
+        }
+        let dark = stage.look(|w| all_off(w) && w.counters.wakes == 0);
+        stage.check(dark, "a host was woken before the mains had held");
+        stage.fate(&mains(true));
+        stage.arrives(Target::Running, 600).await;
+    });
+}
+
+/// The mains are back at 9 %, and boards boot with them: what booted is not powered off again,
+/// and its cluster is adopted.
+#[test]
+fn small_back_at_nine_percent() {
+    play("small_back_at_nine_percent", SMALL, async |stage: &mut Stage| {
+        stage.change(|world| {
+            for host in world.hosts.values_mut() {
+                host.on_ac_return = OnAcReturn::Boot;
+            }
+        });
+        stage.arrives(Target::Running, 30).await;
+        stage.fate(&mains(false));
+        stage.fate(&charged("ups", 25));
+        stage.until("every host is off", 900, all_off).await;
+        // The battery runs empty, so that the outlets go off and come back with the mains.
+        stage.expect.energy_fits = false;
+        stage.fate(&charged("ups", 0));
+        stage.pass(Duration::from_secs(5)).await;
+        let back = stage.now();
+        stage.fate(&mains(true));
+        stage.fate(&charged("ups", 9));
+        stage.until("every host is on by itself", 120, all_on).await;
+        stage.pass(Duration::from_secs(120)).await;
+        let kept = stage.look(|world| {
+            let is_halt = |what: &What| matches!(what, What::HostHalting { .. });
+            let since = world.trace.iter().filter(|happening| happening.at >= back);
+            all_on(world) && !since.map(|happening| &happening.what).any(is_halt)
+        });
+        stage.check(kept, "what booted by itself was powered off again");
+        let held = |told: &Published| told.status.phase.as_deref() == Some("held");
+        stage.until_told("ananke holds what is on", 5, held).await;
+        stage.fate(&charged("ups", 60));
+        stage.arrives(Target::Running, 600).await;
     });
 }

@@ -193,16 +193,12 @@ fn domain(decision: &Decision) -> Vec<Condition> {
 
 /// Whether what the supplies tell can be relied on; absent where there are none.
 fn supplies_trusted(decision: &Decision) -> Option<Condition> {
-    let mut doubts = decision.telemetry.values().filter_map(|told| Some((told.reason?, told)));
     if decision.telemetry.is_empty() {
         return None;
     }
-    let kind = "SuppliesTrusted";
-    Some(match doubts.next() {
-        Some((reason, told)) => Condition::new(kind, Status::False, reason, told.message.clone()),
-        None => {
-            let reason = Reason::ReconciliationSucceeded;
-            Condition::new(kind, Status::True, reason, "every supply is believed")
-        }
-    })
+    let believed = (Status::True, Reason::ReconciliationSucceeded, "every supply is believed");
+    let doubt = decision.telemetry.values().find_map(|told| Some((told.reason?, told)));
+    let (status, reason, message) =
+        doubt.map_or(believed, |(reason, told)| (Status::False, reason, told.message.as_str()));
+    Some(Condition::new("SuppliesTrusted", status, reason, message))
 }

@@ -26,6 +26,7 @@ pub enum Phase {
 }
 
 /// What is remembered of one supply.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude one another")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SupplyMemory {

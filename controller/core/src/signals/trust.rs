@@ -166,7 +166,12 @@ fn of_silence(supply: &str, why: Unseen, memory: &SupplyMemory) -> (Trust, Strin
 
 #[cfg(test)]
 mod tests {
-    use super::{Trust::*, *};
+    use super::{
+        Trust::{
+            Contradicting, Fresh, NeverHeard, Refused, Silent, Stale, StatusOnly, WrongDevice,
+        },
+        *,
+    };
     use crate::{observe::Device, time::Tick};
 
     const THEN: Tick = Tick::from_millis(1_000);
