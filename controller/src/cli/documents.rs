@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ananke_crds::{AnyDocument, crd, parse_document};
+use ananke_crds::{AnyDocument, check_pair, crd, parse_document};
 
 use schemars::schema_for;
 
@@ -15,6 +15,7 @@ use crate::publish::Published;
 
 pub(crate) fn validate(_: &Args, validate: &Validate) -> Result<Exit, Failure> {
     let mut worst = Exit::Done;
+    let (mut policies, mut configs) = (Vec::new(), Vec::new());
     for path in &validate.files {
         let file = path.display().to_string();
         let text = fs::read_to_string(path)
@@ -22,14 +23,26 @@ pub(crate) fn validate(_: &Args, validate: &Validate) -> Result<Exit, Failure> {
         match parse_document(&text, &file) {
             Ok(AnyDocument::Policy(policy)) => {
                 say!("{file}: PowerPolicy {} is valid", policy.value.metadata.name);
+                policies.push(policy);
             }
-            Ok(AnyDocument::HostConfiguration(_)) => {
+            Ok(AnyDocument::HostConfiguration(config)) => {
                 say!("{file}: HostConfiguration is valid");
+                configs.push(config);
             }
             Err(problems) => {
                 tell!("{problems}");
                 worst = Exit::Usage;
             }
+        }
+    }
+    for config in &configs {
+        // Which policy is in force there may be in a file that was not named.
+        if let Some(policy) =
+            policies.iter().find(|policy| policy.value.metadata.name == config.value.policy)
+            && let Err(problems) = check_pair(policy, config)
+        {
+            tell!("{problems}");
+            worst = Exit::Usage;
         }
     }
     Ok(worst)

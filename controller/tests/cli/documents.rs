@@ -61,6 +61,19 @@ fn a_good_document_beside_a_bad_one_does_not_hide_it() {
     ran.told(2);
 }
 
+/// Each is valid by itself; together the policy asks for what this host cannot do.
+#[test]
+fn what_one_document_asks_of_the_other_is_checked() {
+    let folder = repository().join("configs/invalid/pairs/way-back-not-ours");
+    let files = ["ananke.yaml", "policy.yaml"].map(|name| folder.join(name));
+    let [config, policy] = files.each_ref().map(|file| file.to_str().unwrap());
+    let stage = Stage::new();
+    stage.run(&["validate", config]).done();
+    stage.run(&["validate", policy]).done();
+    let told = stage.run(&["validate", config, policy]).told(2);
+    assert!(told.contains("way-back-not-ours"), "{told}");
+}
+
 #[test]
 fn the_crd_in_the_repository_is_the_one_that_is_printed() {
     let printed = Stage::new().run(&["crd"]).done();

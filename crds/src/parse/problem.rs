@@ -79,6 +79,8 @@ rules! {
     OffWithoutSelf = "off-without-self",
     /// A way back over a supply that does not feed the host.
     WayBackWithoutSupply = "way-back-without-supply",
+    /// A way back over a supply that this host cannot have cut its output.
+    WayBackNotOurs = "way-back-not-ours",
     /// No host that runs the control plane.
     NoServer = "no-server",
     /// A path that nothing carries, or that two things carry.

@@ -1,9 +1,9 @@
 //! A policy and a host configuration together.
 
-use super::Findings;
+use super::{Findings, power::supplies_of};
 use crate::host_config::{HostConfiguration, InstanceRole};
 use crate::parse::{Document, Path, Problems, Rule, one_of};
-use crate::policy::{PowerPolicy, WayBack};
+use crate::policy::{Host, PowerPolicy, WayBack};
 use crate::value::{HostSelector, Name};
 
 /// Checks that a host configuration serves a policy.
@@ -100,6 +100,7 @@ fn needs(policy: &PowerPolicy, config: &HostConfiguration, in_policy: &mut Findi
     if config.role == InstanceRole::Observer {
         return;
     }
+    cut(policy, config, in_policy);
     let startup = &policy.spec.startup;
     if !startup.layers.is_empty() && config.bootstrap_source.is_none() {
         let message = "nobody knows on this host which repository the layers are in";
@@ -113,6 +114,31 @@ fn needs(policy: &PowerPolicy, config: &HostConfiguration, in_policy: &mut Findi
             let help = "give its `secret`, or `vault.keyFile` in the host configuration";
             let path = format!("spec.startup.vault[{index}].name");
             in_policy.add(Rule::NoUnsealKey, &path, message, help);
+        }
+    }
+}
+
+/// Only who drives a UPS has it cut its output after the halt, and only a primary may tell the
+/// others to leave before.
+fn cut(policy: &PowerPolicy, config: &HostConfiguration, in_policy: &mut Findings<'_>) {
+    let by_cut = |host: &Host| host.off.is_some_and(|off| off.way_back == WayBack::UpsCut);
+    for (index, host) in policy.spec.hosts.iter().enumerate().filter(|(_, host)| by_cut(host)) {
+        for supply in supplies_of(&policy.spec, host) {
+            let Some(endpoint) = config.supplies.get(&supply.name) else { continue };
+            if endpoint.ups.is_local() && endpoint.credentials.is_some() {
+                continue;
+            }
+            let message = format!(
+                "`{}` cannot have `{}` cut its output: that takes its upsd on that host, and a user",
+                host.name, supply.name
+            );
+            let help = format!(
+                "write `{0}: {{ups: {0}@localhost, credentials: FILE}}` in \
+                 the host configuration, or name another way back",
+                supply.name
+            );
+            let path = format!("spec.hosts[{index}].off.wayBack");
+            in_policy.add(Rule::WayBackNotOurs, &path, message, help);
         }
     }
 }

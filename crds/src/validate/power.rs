@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::parse::Rule;
-use crate::policy::{Host, NetworkPath, PowerPolicySpec, Role, WayBack};
+use crate::policy::{Host, NetworkPath, PowerPolicySpec, Role, Supply, WayBack};
 use crate::value::HostSelector;
 
 pub(super) fn check(spec: &PowerPolicySpec, findings: &mut Findings<'_>) {
@@ -91,8 +91,20 @@ fn own_host(spec: &PowerPolicySpec, findings: &mut Findings<'_>) {
 
 /// Whether any supply feeds a host.
 fn is_fed(spec: &PowerPolicySpec, host: &Host) -> bool {
-    spec.supplies.iter().flat_map(|supply| &supply.powers).any(|powers| match powers {
-        HostSelector::All => true,
-        HostSelector::Host(name) => *name == host.name,
+    supplies_of(spec, host).next().is_some()
+}
+
+/// The supplies that feed a host: those that name it, else those that feed all the rest.
+pub(super) fn supplies_of<'a>(
+    spec: &'a PowerPolicySpec,
+    host: &'a Host,
+) -> impl Iterator<Item = &'a Supply> {
+    let names = |supply: &Supply| {
+        let is_it = |powers: &HostSelector| matches!(powers, HostSelector::Host(name) if *name == host.name);
+        supply.powers.iter().any(is_it)
+    };
+    let is_named = spec.supplies.iter().any(names);
+    spec.supplies.iter().filter(move |supply| {
+        if is_named { names(supply) } else { supply.powers.contains(&HostSelector::All) }
     })
 }

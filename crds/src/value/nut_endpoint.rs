@@ -17,6 +17,11 @@ pub struct NutEndpoint {
 impl NutEndpoint {
     /// The port of upsd, as registered with IANA.
     pub const DEFAULT_PORT: u16 = 3493;
+
+    /// Whether upsd answers on this very host, so that its drivers do too.
+    pub fn is_local(&self) -> bool {
+        self.host.ip().map_or(self.host.as_str() == "localhost", |ip| ip.is_loopback())
+    }
 }
 
 /// Splits `host`, `host:port`, `[v6]` or `[v6]:port`.
