@@ -115,6 +115,19 @@ pub enum NutError {
         /// The device.
         ups: String,
     },
+    /// PRIMARY or FSD was refused: the user is a secondary, or none.
+    #[error(
+        "upsd at {endpoint} does not take user `{user}` as the primary of `{ups}` \
+         (ACCESS-DENIED): write `upsmon primary` at that user in upsd.users"
+    )]
+    NotPrimary {
+        /// The server.
+        endpoint: String,
+        /// The user.
+        user: String,
+        /// The device.
+        ups: String,
+    },
     /// The driver gives no fresh data: the state of the UPS is unknown.
     #[error(
         "upsd at {endpoint} has only stale data of `{ups}` (DATA-STALE): its driver lost the UPS, \
@@ -194,6 +207,7 @@ impl NutError {
         matches!(
             self,
             Self::LoginRefused { .. }
+                | Self::NotPrimary { .. }
                 | Self::DataStale { .. }
                 | Self::DriverNotConnected { .. }
                 | Self::UnknownUps { .. }

@@ -4,11 +4,14 @@
 
 mod support;
 
+use std::time::Duration;
+
 use ananke_nut::{Ca, Client, ErrCode, NutError, StatusFlag, StatusFlags, Tls};
 
 use self::support::{
     Certificates, PASSWORD, SERVER_NAME, UPS, Upsd, ample, credentials, status, status_until,
 };
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn variables_are_read_in_clear() {
@@ -92,8 +95,11 @@ async fn variables_are_written_and_commands_run_by_those_who_may() {
 async fn a_primary_sets_forced_shutdown_and_it_stays() {
     let upsd = Upsd::start().await;
     let mut sec = upsd.connect_as("sec").await;
-    let refused = sec.primary(UPS, ample()).await;
-    assert!(matches!(refused, Err(NutError::Refused { code: ErrCode::AccessDenied, .. })));
+    for refused in [sec.primary(UPS, ample()).await, sec.fsd(UPS, ample()).await] {
+        let error = refused.unwrap_err();
+        assert!(matches!(&error, NutError::NotPrimary { user, .. } if user == "sec"), "{error:?}");
+    }
+    assert_eq!(status(&mut sec).await.unwrap(), "OL");
 
     let mut prim = upsd.connect_as("prim").await;
     prim.login(UPS, ample()).await.unwrap();
@@ -103,6 +109,34 @@ async fn a_primary_sets_forced_shutdown_and_it_stays() {
 
     let flags = StatusFlags::parse(&status(&mut sec).await.unwrap());
     assert!(flags.contains(StatusFlag::ForcedShutdown) && flags.contains(StatusFlag::OnLine));
+}
+
+/// Whoever else the UPS feeds is gone before it cuts: an `upsmon` of the same UPS, as it is on a
+/// host that ananke does not manage.
+#[tokio::test]
+async fn a_forced_shutdown_waits_for_a_real_upsmon_to_leave() {
+    let upsd = Upsd::start().await;
+    let upsmon = upsd.start_upsmon().await;
+    let mut prim = upsd.connect_as("prim").await;
+    prim.login(UPS, ample()).await.unwrap();
+    assert_eq!(prim.num_logins(UPS, ample()).await.unwrap(), 2, "upsmon and this one");
+
+    prim.force_shutdown(UPS, ample()).await.unwrap();
+    assert_eq!(prim.num_logins(UPS, ample()).await.unwrap(), 1, "upsmon has left");
+    assert!(upsmon.has_shut_down(), "it went without its SHUTDOWNCMD");
+}
+
+/// One that does not leave costs the time it is given, no more, and is no failure.
+#[tokio::test]
+async fn a_forced_shutdown_does_not_wait_for_ever() {
+    let upsd = Upsd::start().await;
+    let mut sec = upsd.connect_as("sec").await;
+    sec.login(UPS, ample()).await.unwrap();
+    let mut prim = upsd.connect_as("prim").await;
+    prim.login(UPS, ample()).await.unwrap();
+    prim.force_shutdown(UPS, Instant::now() + Duration::from_secs(2)).await.unwrap();
+    assert!(status(&mut sec).await.unwrap().contains("FSD"));
+    assert!(prim.is_connected());
 }
 
 #[tokio::test]

@@ -13,13 +13,16 @@ mod tls;
 
 use std::fmt;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Duration, Instant, sleep, timeout_at};
 
 use self::link::{Fault, Link};
 use crate::codec::{Answer, CodecError, ErrCode, Request, UpsEntry, excerpt};
 use crate::error::NutError;
 
 pub use self::endpoint::{Ca, Credentials, Endpoint, Tls};
+
+/// Between two looks at who has left.
+const LEAVING: Duration = Duration::from_millis(500);
 
 /// A connection to one upsd.
 pub struct Client {
@@ -142,6 +145,20 @@ impl Client {
         self.command(Request::Fsd { ups }, deadline).await
     }
 
+    /// What `upsmon` does on a primary before it halts: sets "forced shutdown" on `ups`, and gives the
+    /// others that are logged in there until `deadline` to leave. This connection must be logged in.
+    /// Once it is set nothing is an error: that others are slow does not take it back.
+    pub async fn force_shutdown(&mut self, ups: &str, deadline: Instant) -> Result<(), NutError> {
+        self.primary(ups, deadline).await?;
+        self.fsd(ups, deadline).await?;
+        while Instant::now() + LEAVING < deadline
+            && self.num_logins(ups, deadline).await.is_ok_and(|logins| logins > 1)
+        {
+            sleep(LEAVING).await;
+        }
+        Ok(())
+    }
+
     /// Runs an instant command, such as `load.off.delay` with the parameter `120`. Success means
     /// that the driver was told, not that the device obeyed.
     pub async fn instcmd(
@@ -257,6 +274,11 @@ impl Client {
                     user: self.user.clone().unwrap_or_default(),
                     ups,
                 }
+            }
+            (Some(ups), ErrCode::AccessDenied)
+                if matches!(request, Request::Primary { .. } | Request::Fsd { .. }) =>
+            {
+                NutError::NotPrimary { endpoint, user: self.user.clone().unwrap_or_default(), ups }
             }
             (_, code) => NutError::Refused { endpoint, asked: request.to_string(), code },
         }

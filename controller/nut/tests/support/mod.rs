@@ -4,7 +4,7 @@ mod certificates;
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ pub(crate) const PASSWORD: &str = r#"p@ss "w$rd" #1=\o/ '&"#;
 
 /// Not `/sbin/upsd`, a wrapper of Debian that exits with 0 and starts nothing when `MODE=none`.
 const UPSD: &str = "/lib/nut/upsd";
+const UPSMON: &str = "/lib/nut/upsmon";
 const DRIVER: &str = "/lib/nut/dummy-ups";
 
 /// Longest wait for something that takes about a second on a quiet machine.
@@ -152,6 +153,44 @@ impl Upsd {
     /// Ends the driver at once.
     pub(crate) fn kill_driver(&mut self) {
         self.driver = None;
+    }
+}
+
+/// A secondary `upsmon` of [`Upsd`], whose `SHUTDOWNCMD` leaves a file instead of halting.
+pub(crate) struct Upsmon {
+    _process: Process,
+    left: PathBuf,
+}
+
+impl Upsmon {
+    /// Whether it ran its `SHUTDOWNCMD`.
+    pub(crate) fn has_shut_down(&self) -> bool {
+        self.left.exists()
+    }
+}
+
+impl Upsd {
+    /// Starts one, and waits until it is logged in. NUT lets one `upsmon` run on a machine at a time.
+    pub(crate) async fn start_upsmon(&self) -> Upsmon {
+        program(UPSMON, "nut-client");
+        let folder = self.folder.path();
+        let left = folder.join("left");
+        let password = ananke_nut::codec::quote(PASSWORD).unwrap();
+        let lines = format!(
+            "MONITOR {UPS}@127.0.0.1:{} 1 sec {password} secondary\nMINSUPPLIES 1\n\
+             SHUTDOWNCMD \"touch {}\"\nPOLLFREQ 1\nPOLLFREQALERT 1\nFINALDELAY 0\n",
+            self.port,
+            left.display()
+        );
+        fs::write(folder.join("upsmon.conf"), lines).unwrap();
+        let process = spawn(folder, UPSMON, &["-p"]);
+        let (mut watcher, deadline) = (self.connect().await, ample());
+        while watcher.num_logins(UPS, deadline).await.unwrap() == 0 {
+            let log = || fs::read_to_string(folder.join("log")).unwrap();
+            assert!(Instant::now() < deadline, "upsmon does not log in:\n{}", log());
+            sleep(PAUSE).await;
+        }
+        Upsmon { _process: process, left }
     }
 }
 
