@@ -9,7 +9,7 @@ use ananke_core::{
     signals::{Power, power_of},
     step::{Action, Outcome, PlannedStep, PodRef},
 };
-use ananke_ports::{ClusterError, HostCommand, HostError, Ports};
+use ananke_ports::{ClusterError, HostCommand, HostError, MachineError, Ports, SupplyError};
 use futures::{StreamExt, stream};
 
 /// What a step needs to know of the run.
@@ -75,8 +75,14 @@ async fn call(ports: &Ports, run: &Run, action: &Action, deadline: Duration) -> 
             Ok(()) => Outcome::Done,
             Err(error) => Outcome::Refused { message: error.to_string() },
         },
-        Action::PowerOffSelf { reboot_if_mains } => {
-            own_host(ports, run, *reboot_if_mains, deadline).await
+        Action::SetWakeAlarm { after_seconds } => {
+            let after = Duration::from_secs(*after_seconds);
+            from_machine(ports.machine.set_wake_alarm(after, deadline).await)
+        }
+        Action::ForceShutdown { supplies } => force_shutdown(ports, supplies, deadline).await,
+        Action::SyncDisks => from_machine(ports.machine.sync(deadline).await),
+        Action::PowerOffSelf { reboot_if_mains, cut_supplies } => {
+            own_host(ports, run, *reboot_if_mains, cut_supplies, deadline).await
         }
     }
 }
@@ -143,7 +149,13 @@ const LAST_LOOK: Duration = Duration::from_secs(3);
 
 /// Mains present at the very last look: a reboot, for a halted host would wait for a return of
 /// mains that never comes.
-async fn own_host(ports: &Ports, run: &Run, reboot_if_mains: bool, deadline: Duration) -> Outcome {
+async fn own_host(
+    ports: &Ports,
+    run: &Run,
+    reboot_if_mains: bool,
+    cut_supplies: &[String],
+    deadline: Duration,
+) -> Outcome {
     let mut mains = !run.own_supplies.is_empty();
     for supply in &run.own_supplies {
         let reading = ports.supplies.read(supply, LAST_LOOK).await;
@@ -153,10 +165,29 @@ async fn own_host(ports: &Ports, run: &Run, reboot_if_mains: bool, deadline: Dur
     let result = if mains && reboot_if_mains {
         ports.machine.reboot(deadline).await
     } else {
-        ports.machine.power_off(deadline).await
+        ports.machine.power_off(cut_supplies, deadline).await
     };
+    from_machine(result)
+}
+
+fn from_machine(result: Result<(), MachineError>) -> Outcome {
     match result {
         Ok(()) => Outcome::Done,
         Err(error) => Outcome::Refused { message: error.to_string() },
+    }
+}
+
+/// Side by side, for the battery waits for none. Refused only if it stands nowhere: where nobody
+/// knows, it may.
+async fn force_shutdown(ports: &Ports, supplies: &[String], deadline: Duration) -> Outcome {
+    let calls = supplies.iter().map(|supply| ports.supplies.force_shutdown(supply, deadline));
+    let returned = futures::future::join_all(calls).await;
+    let may_stand =
+        returned.iter().any(|result| matches!(result, Ok(()) | Err(SupplyError::Silent { .. })));
+    let failed = returned.into_iter().find_map(Result::err).map(|error| error.to_string());
+    match failed {
+        None => Outcome::Done,
+        Some(message) if may_stand => Outcome::Unknown { message },
+        Some(message) => Outcome::Refused { message },
     }
 }

@@ -32,7 +32,7 @@ audit_lives_apart() {
 }
 
 shell_scripts() {
-  git ls-files -z -- tests .ci | xargs -0 grep -lIE '^#!.*\b(ba)?sh\b' | xargs shellcheck -x -S warning
+  git ls-files -z -- tests .ci systemd | xargs -0 grep -lIE '^#!.*\b(ba)?sh\b' | xargs shellcheck -x -S warning
 }
 
 units_verify() {

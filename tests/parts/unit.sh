@@ -2,7 +2,7 @@
 
 part_unit() {
   check "packages" packages nut-server nut-client libnss3-tools openssl openssh-server openssh-client
-  suite "core" cargo test --quiet -p ananke-core --lib --test properties
+  suite "core" cargo test --quiet -p ananke-core --lib --test properties --test forecast
   suite "documents" cargo test --quiet -p ananke-crds --lib
   suite "nut, with a real upsd" cargo test --quiet -p ananke-nut
   suite "hosts, with a real sshd" cargo test --quiet --no-fail-fast -p ananke-hosts

@@ -80,7 +80,20 @@ pub(super) fn judge_nature(
     expect: &Expect,
     violations: &mut Violations,
 ) {
-    let What::HostCut { host } = &happening.what else { return };
+    let What::HostCut { host, containers } = &happening.what else { return };
+    if replay.own_host.as_ref() == Some(host) {
+        // It goes last, and without a way back it waits for the end: with nothing on it.
+        let ours = happening.who != Actor::Person && expect.energy_fits;
+        if ours && *containers > 0 {
+            let sentence = format!("{host} lost its power with {containers} containers on it");
+            violations.add(happening.at, 3, sentence);
+        }
+        return;
+    }
+    if happening.who == Actor::Ananke {
+        let sentence = format!("{host} was on when its supply was told to cut its output");
+        violations.add(happening.at, 3, sentence);
+    }
     // A plug that a person pulls, or a mainboard that dies, is not a battery that ran empty.
     let on_battery = replay.hosts.get(host).is_some_and(|h| !replay.on_mains(h));
     if expect.energy_fits && on_battery && happening.who == Actor::World {

@@ -213,7 +213,12 @@ pub enum What {
     /// It is off.
     HostOff { host: String },
     /// Its power went while it was not off.
-    HostCut { host: String },
+    HostCut {
+        host: String,
+        /// Containers that lived on it then.
+        #[serde(default)]
+        containers: u32,
+    },
     /// A service was started, or starts by itself.
     ServiceStarting { host: String },
     /// It is active.

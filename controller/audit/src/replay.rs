@@ -134,7 +134,7 @@ impl Replay {
                 self.supply(supply, at, |s| s.hidden = *hidden);
             }
             What::HostBooting { host } => self.host(host, |h| h.off = false),
-            What::HostOff { host } | What::HostCut { host } => self.host(host, |h| {
+            What::HostOff { host } | What::HostCut { host, .. } => self.host(host, |h| {
                 h.off = true;
                 h.service = Service::Down;
                 h.pods.clear();

@@ -96,6 +96,10 @@ pub struct Journal {
     /// somebody's wish to have it on.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub own_off: bool,
+    /// Supplies on which we set "forced shutdown", and since when. It cannot be taken back but by a
+    /// restart of `upsd`, which a reboot of this host is; until then it is ours, and no trigger.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub own_fsd_since: BTreeMap<String, Tick>,
     /// When this daemon began, in this boot.
     pub started: Tick,
 }
@@ -204,6 +208,7 @@ impl Journal {
             self.tries.clear();
             self.turns.clear();
             self.hosts.clear();
+            self.own_fsd_since.clear();
             boot_id.clone_into(&mut self.boot_id);
         }
         for flight in std::mem::take(&mut self.in_flight).into_values() {
@@ -226,6 +231,12 @@ impl Journal {
                 self.hosts.entry(host.clone()).or_default().powered_off = Some(at);
             }
             Action::PowerOffSelf { .. } => self.own_off = true,
+            // From now on it may be set, whatever becomes of the call.
+            Action::ForceShutdown { supplies } => {
+                for supply in supplies {
+                    self.own_fsd_since.entry(supply.clone()).or_insert(at);
+                }
+            }
             Action::Wake { host } => self.hosts.entry(host.clone()).or_default().woken = Some(at),
             _ => {}
         }
@@ -242,6 +253,13 @@ impl Journal {
         if let (Action::PowerOff { host }, Outcome::Refused { .. }) = (&flight.step.action, outcome)
         {
             self.hosts.entry(host.clone()).or_default().powered_off = None;
+        }
+        // Nor is it set where `upsd` said no.
+        if let (Action::ForceShutdown { supplies }, Outcome::Refused { .. }) =
+            (&flight.step.action, outcome)
+        {
+            self.own_fsd_since
+                .retain(|supply, since| !supplies.contains(supply) || *since < flight.since);
         }
         self.settle(&flight.step, at, failure);
     }
@@ -274,5 +292,47 @@ impl InFlight {
     /// Whether the step's deadline is over, so that it no longer counts as in flight.
     pub fn is_over(&self, now: Tick) -> bool {
         now.since(self.since) > self.step.deadline.saturating_add(LANDING)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forced(outcome: Option<Outcome>) -> Journal {
+        let at = Tick::from_millis(1000);
+        let step = PlannedStep {
+            unit: "self".into(),
+            rung: Rung::ForceShutdown,
+            action: Action::ForceShutdown { supplies: vec!["ups".into()] },
+            deadline: Duration::from_secs(20),
+            attempt: 1,
+        };
+        let started = Event::Started { boot_id: "one".into(), at };
+        let begun = Event::Begun { id: 0, at, step };
+        let ended = outcome.map(|outcome| Event::Ended { id: 0, at, outcome });
+        Journal::fold([started, begun].iter().chain(&ended))
+    }
+
+    #[test]
+    fn a_forced_shutdown_is_ours_from_before_its_call_and_unless_upsd_says_no() {
+        let message = || String::from("it says nothing");
+        let ours = [None, Some(Outcome::Done), Some(Outcome::Unknown { message: message() })];
+        for outcome in ours {
+            assert!(forced(outcome.clone()).own_fsd_since.contains_key("ups"), "{outcome:?}");
+        }
+        let refused = forced(Some(Outcome::Refused { message: message() }));
+        assert!(refused.own_fsd_since.is_empty());
+    }
+
+    /// `upsd` runs on this host, and begins anew with it.
+    #[test]
+    fn a_forced_shutdown_ends_with_the_boot_and_outlives_a_restart() {
+        let mut journal = forced(Some(Outcome::Done));
+        let at = Tick::from_millis(2000);
+        journal.apply(&Event::Started { boot_id: "one".into(), at });
+        assert!(!journal.own_fsd_since.is_empty());
+        journal.apply(&Event::Started { boot_id: "two".into(), at });
+        assert!(journal.own_fsd_since.is_empty());
     }
 }

@@ -84,10 +84,25 @@ pub enum Action {
         /// The host.
         host: String,
     },
+    /// Have the clock of this machine switch it on again. One that is set is replaced.
+    SetWakeAlarm {
+        /// How long after now.
+        after_seconds: u64,
+    },
+    /// Set "forced shutdown" on supplies, as their primary: whoever else is fed by them leaves.
+    ForceShutdown {
+        /// The supplies.
+        supplies: Vec<String>,
+    },
+    /// Write everything to the disks of this machine.
+    SyncDisks,
     /// Power this machine off; the last look at the mains decides for a reboot instead.
     PowerOffSelf {
         /// Whether mains present at that instant turn it into a reboot.
         reboot_if_mains: bool,
+        /// Supplies that cut their output at the end of the halt, and give it back with mains.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cut_supplies: Vec<String>,
     },
 }
 
@@ -145,6 +160,12 @@ pub enum Rung {
     PowerOff,
     /// Wake.
     Wake,
+    /// Set the wake alarm of this host.
+    WakeAlarm,
+    /// Set "forced shutdown" on this host's supplies.
+    ForceShutdown,
+    /// Write this host's disks.
+    Sync,
 }
 
 impl Rung {
@@ -165,6 +186,9 @@ impl Rung {
             Self::EndContainers => "end-containers",
             Self::PowerOff => "power-off",
             Self::Wake => "wake",
+            Self::WakeAlarm => "wake-alarm",
+            Self::ForceShutdown => "force-shutdown",
+            Self::Sync => "sync",
         }
     }
 }

@@ -196,8 +196,13 @@ fn short(step: &PlannedStep) -> String {
             pods.iter().map(|pod| pod.name.clone()).chain(grace).collect::<Vec<_>>().join(" ")
         }
         Action::TakeSnapshot { host } => host.clone(),
-        Action::PowerOffSelf { reboot_if_mains: true } => "unless mains".into(),
-        Action::PowerOffSelf { reboot_if_mains: false } => "even on mains".into(),
+        Action::SetWakeAlarm { after_seconds } => format!("{after_seconds}s"),
+        Action::ForceShutdown { supplies } => supplies.join(" "),
+        Action::PowerOffSelf { reboot_if_mains, cut_supplies } => {
+            let mains = if *reboot_if_mains { "unless mains" } else { "even on mains" };
+            let cut = cut_supplies.iter().map(|supply| format!(", then cut {supply}"));
+            std::iter::once(mains.to_owned()).chain(cut).collect()
+        }
         _ => String::new(),
     };
     format!("{}: {} {details}", step.unit, step.rung.name()).trim_end().to_owned()

@@ -8,10 +8,19 @@ pub trait Machine: Send + Sync {
     /// `/proc/sys/kernel/random/boot_id`.
     fn boot_id(&self) -> String;
 
-    /// Powers this machine off.
-    async fn power_off(&self, deadline: Duration) -> Result<(), MachineError>;
+    /// Has the clock of this machine switch it on so long from now. An alarm that was set before is
+    /// replaced.
+    async fn set_wake_alarm(&self, after: Duration, deadline: Duration)
+    -> Result<(), MachineError>;
 
-    /// Reboots this machine.
+    /// Writes everything that waits in memory to the disks.
+    async fn sync(&self, deadline: Duration) -> Result<(), MachineError>;
+
+    /// Powers this machine off. At the end of its halt the supplies of `cut` cut their output, and
+    /// give it back with mains; none does if it is empty, whatever was asked before.
+    async fn power_off(&self, cut: &[String], deadline: Duration) -> Result<(), MachineError>;
+
+    /// Reboots this machine. No supply cuts its output, whatever was asked before.
     async fn reboot(&self, deadline: Duration) -> Result<(), MachineError>;
 }
 
@@ -21,6 +30,12 @@ pub enum MachineError {
     /// systemd refused or failed.
     #[error("this host: {message}")]
     Failed {
+        /// What was tried and seen.
+        message: String,
+    },
+    /// Its clock has no alarm that could be set.
+    #[error("this host: no wake alarm: {message}")]
+    NoWakeAlarm {
         /// What was tried and seen.
         message: String,
     },

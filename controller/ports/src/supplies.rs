@@ -9,6 +9,10 @@ pub trait Supplies: Send + Sync {
     /// Reads one supply.
     async fn read(&self, supply: &str, deadline: Duration) -> Result<SupplyReading, SupplyError>;
 
+    /// Sets "forced shutdown" on a supply, as its primary, and waits until everybody else that is
+    /// logged in there has left, until the deadline at most. It stands until `upsd` is restarted.
+    async fn force_shutdown(&self, supply: &str, deadline: Duration) -> Result<(), SupplyError>;
+
     /// Logs out everywhere: a `upsd` primary must not wait for a client that is gone.
     async fn close(&self);
 }

@@ -120,7 +120,7 @@ fn what(what: What) -> Option<audit::What> {
             Told::HostHalting { host, reboots, containers, volumes, service_runs, runtime_left }
         }
         What::HostOff { host } => Told::HostOff { host },
-        What::HostCut { host, .. } => Told::HostCut { host },
+        What::HostCut { host, containers } => Told::HostCut { host, containers },
         What::ServiceStarting { host, .. } => Told::ServiceStarting { host },
         What::ServiceActive { host, .. } => Told::ServiceActive { host },
         What::ServiceStopping { host, .. } => Told::ServiceStopping { host },

@@ -67,6 +67,13 @@ impl NutSupplies {
         let supply = |(name, endpoint)| Ok((Name::to_string(name), of(name.as_str(), endpoint)?));
         Ok(Self { supplies: endpoints.iter().map(supply).collect::<Result<_, _>>()? })
     }
+
+    fn known(&self, supply: &str) -> Result<&Supply, SupplyError> {
+        self.supplies.get(supply).ok_or_else(|| SupplyError::NoSuchDevice {
+            supply: supply.into(),
+            message: format!("the host configuration has no supplies.{supply}"),
+        })
+    }
 }
 
 fn of(name: &str, endpoint: &SupplyEndpoint) -> Result<Supply, NutSetupError> {
@@ -127,6 +134,17 @@ impl Supply {
         }
         reading.device.is_named = is_named(self.serial.as_deref(), &reading.device);
         Ok(reading)
+    }
+
+    async fn force_shutdown(&self, deadline: Instant) -> Result<(), NutError> {
+        let mut slot = self.client.lock().await;
+        let mut client = match slot.take().filter(Client::is_connected) {
+            Some(client) => client,
+            None => self.connect(deadline).await?,
+        };
+        let done = client.force_shutdown(&self.ups, deadline).await;
+        *slot = Some(client).filter(Client::is_connected);
+        done
     }
 
     async fn connect(&self, deadline: Instant) -> Result<Client, NutError> {
@@ -194,13 +212,13 @@ fn is_named(serial: Option<&str>, device: &Device) -> Option<bool> {
 #[async_trait]
 impl Supplies for NutSupplies {
     async fn read(&self, supply: &str, deadline: Duration) -> Result<SupplyReading, SupplyError> {
-        let Some(known) = self.supplies.get(supply) else {
-            return Err(SupplyError::NoSuchDevice {
-                supply: supply.into(),
-                message: format!("the host configuration has no supplies.{supply}"),
-            });
-        };
+        let known = self.known(supply)?;
         known.read(Instant::now() + deadline).await.map_err(|error| told(supply, &error))
+    }
+
+    async fn force_shutdown(&self, supply: &str, deadline: Duration) -> Result<(), SupplyError> {
+        let known = self.known(supply)?;
+        known.force_shutdown(Instant::now() + deadline).await.map_err(|error| told(supply, &error))
     }
 
     async fn close(&self) {
@@ -228,6 +246,7 @@ fn told(supply: &str, error: &NutError) -> SupplyError {
             SupplyError::Garbage { supply, message }
         }
         NutError::LoginRefused { .. }
+        | NutError::NotPrimary { .. }
         | NutError::Refused { .. }
         | NutError::TlsRefused { .. }
         | NutError::TlsHandshake { .. }

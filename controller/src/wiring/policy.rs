@@ -126,7 +126,7 @@ fn unsupported(policy: &PowerPolicy) -> Vec<&'static str> {
     let migrate = WholeCluster::Migrate;
     let skips_quiesce = down.emergency.skip.contains(&SkippableStep::Quiesce);
     let mut offs = policy.spec.hosts.iter().filter_map(|host| host.off);
-    let ways_back = offs.any(|off| off.way_back != WayBack::None);
+    let by_peer = offs.any(|off| off.way_back == WayBack::Peer);
     [
         ("spec.shutdown.quiesce", !down.quiesce.is_empty()),
         ("spec.startup.layers", !up.layers.is_empty()),
@@ -143,7 +143,7 @@ fn unsupported(policy: &PowerPolicy) -> Vec<&'static str> {
         ("spec.shutdown.verifyOff.forceOff: true", down.verify_off.force_off),
         ("spec.shutdown.onOwnHostShutdown", down.on_own_host_shutdown != OnOwnHostShutdown::Ignore),
         ("spec.shutdown.emergency.skip: quiesce", skips_quiesce),
-        ("spec.hosts[].off.wayBack", ways_back),
+        ("spec.hosts[].off.wayBack: peer", by_peer),
         ("spec.hosts[].tier", policy.spec.hosts.iter().any(|host| host.tier > 0)),
     ]
     .into_iter()
@@ -327,8 +327,25 @@ mod tests {
         let atlas = include_str!("../../../desired/atlas.yaml");
         let error = InForce::of(atlas, "p.yaml").err().unwrap().to_string();
         assert!(error.starts_with("p.yaml: this version cannot act on spec."), "{error}");
-        for key in ["shutdown.quiesce", "startup.vault", "hosts[].off.wayBack", "hosts[].tier"] {
+        for key in ["shutdown.quiesce", "startup.vault", "hosts[].tier"] {
             assert!(error.contains(&format!("spec.{key}")), "{key} in {error}");
         }
+        assert!(!error.contains("wayBack"), "{error}");
+    }
+
+    #[test]
+    fn every_way_back_but_a_peer_has_its_steps() {
+        let minimal = include_str!("../../../desired/minimal.yaml");
+        let by = |way: &str| {
+            let own = format!(
+                "  hosts:\n    - {{name: own, role: none, self: true, off: {{wayBack: {way}}}}}"
+            );
+            InForce::of(&minimal.replacen("  hosts:", &own, 1), "p.yaml").map(|_| ())
+        };
+        for way in ["none", "rtc", "ups-cut"] {
+            assert_eq!(by(way), Ok(()), "{way}");
+        }
+        let error = by("peer").unwrap_err().to_string();
+        assert!(error.contains("cannot act on spec.hosts[].off.wayBack: peer yet"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! The real world: hosts over SSH, UPSes over NUT, the Kubernetes API, this machine.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use ananke_crds::{host_config::HostConfiguration, policy::PowerPolicy};
 use ananke_hosts::{BootClock, HostWaker, LocalMachine, SshHosts};
@@ -27,9 +27,15 @@ pub fn ports(
         hosts: Arc::new(hosts),
         wake: Arc::new(HostWaker::new(&policy.spec.hosts)),
         cluster: Arc::new(cluster),
-        machine: Arc::new(LocalMachine::new()?),
+        machine: Arc::new(LocalMachine::new(Path::new(&runtime), devices(config))?),
         store,
     })
+}
+
+/// What the NUT drivers of this host call the supplies that they drive.
+fn devices(config: &HostConfiguration) -> BTreeMap<String, String> {
+    let local = config.supplies.iter().filter(|(_, endpoint)| endpoint.ups.is_local());
+    local.map(|(name, endpoint)| (name.to_string(), endpoint.ups.ups.clone())).collect()
 }
 
 fn kubernetes(config: &HostConfiguration, policy: &PowerPolicy) -> KubeConfig {

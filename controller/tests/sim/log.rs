@@ -22,10 +22,16 @@ fn sentence(what: &What) -> Option<String> {
     Some(match what {
         What::MainsLost { supply } => format!("the mains of {supply} are gone"),
         What::MainsBack { supply } => format!("the mains of {supply} are back"),
-        What::OutputLost { supply } => format!("{supply} is empty: its output is off"),
+        What::OutputLost { supply } => format!("the output of {supply} is off"),
         What::OutputBack { supply } => format!("the output of {supply} is back"),
         What::Telemetry { supply, fault: Some(fault) } => format!("{supply} tells: {fault:?}"),
         What::Telemetry { supply, fault: None } => format!("{supply} tells the truth again"),
+        What::ForcedShutdown { supply } => format!("sets forced shutdown on {supply}"),
+        What::CutOrdered { supply } => format!("tells {supply} to cut its output"),
+        What::WakeAlarmSet { host, at } => {
+            format!("sets the wake alarm of {host} to {}", clock(*at).trim())
+        }
+        What::DisksSynced { host } => format!("writes the disks of {host}"),
         What::WakeSent { host } => format!("wakes {host}"),
         What::HostBooting { host } => format!("{host} boots"),
         What::HostOn { host, .. } => format!("{host} is on"),

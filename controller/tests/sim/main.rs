@@ -15,6 +15,7 @@
 
 mod as_in_the_lab;
 mod faults;
+mod last_step;
 mod log;
 mod metrics;
 mod outages;

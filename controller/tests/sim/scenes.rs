@@ -2,7 +2,7 @@
 
 use ananke_sim::{
     build::EMBEDDED_POLICY,
-    world::{Fate, Host, Role, Supply, Workload, WorkloadKind, World},
+    world::{Fate, Host, OnAcReturn, Role, Supply, Workload, WorkloadKind, World},
 };
 
 /// A world, and the document that is in force when the daemon begins.
@@ -71,6 +71,37 @@ fn lab(seed: u64) -> World {
         world.suffer(&theirs).unwrap();
     }
     world
+}
+
+/// [`SMALL`], with ananke on a host of its own that drives the UPS: the UPS cuts its output after
+/// the halt.
+pub const OWN_CUT: Scene = Scene { world: own, document: || with_own("ups-cut") };
+/// The same: the alarm of its clock wakes it.
+pub const OWN_RTC: Scene = Scene { world: own, document: || with_own("rtc") };
+/// The same: nothing wakes it.
+pub const OWN_NONE: Scene = Scene { world: own, document: || with_own("none") };
+
+fn own(seed: u64) -> World {
+    let mut world = World::small(seed);
+    world.laws.stop_timeout = 12_000;
+    let machine = Host { on_ac_return: OnAcReturn::Boot, ..Host::new(Role::None, &["ups"]) };
+    world.add_host("own", machine);
+    world.add_supply("ups", 15);
+    if let Some(ups) = world.supplies.get_mut("ups") {
+        ups.via = Some("own".into());
+    }
+    world.own_host = Some("own".into());
+    world.press_power("own");
+    let on = world.now() + 60_000;
+    world.advance(on);
+    world
+}
+
+fn with_own(way_back: &str) -> String {
+    let own = format!(
+        "  hosts:\n    - {{name: own, role: none, self: true, off: {{when: last-moment, wayBack: {way_back}}}}}"
+    );
+    SMALL_POLICY.replacen("  hosts:", &own, 1)
 }
 
 fn small(seed: u64) -> World {

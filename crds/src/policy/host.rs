@@ -111,7 +111,8 @@ pub struct OwnHostOff {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum OffWhen {
-    /// Only when its battery is about to be empty, or when `poweroff` is the declared target.
+    /// Only when its battery is about to be empty, or when `poweroff` is the declared target. With
+    /// no way back it does not go off on battery: it writes its disks and waits for mains or the end.
     #[default]
     LastMoment,
     /// As soon as every other host is off.
@@ -137,9 +138,11 @@ pub enum OffWhen {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum WayBack {
-    /// Its UPS cuts its output after the halt and gives it back with mains.
+    /// Its UPS cuts its output after the halt and gives it back with mains. Its `upsd` runs on this
+    /// host, with a user that is its primary; the wake alarm is set too, where there is one.
     UpsCut,
-    /// The wake alarm of its clock.
+    /// The wake alarm of its clock, 15 minutes after it went off, again and again until mains are
+    /// back. If it cannot be set, this host stays on as with `none`.
     Rtc,
     /// Another ananke instance wakes it.
     Peer,

@@ -67,6 +67,10 @@ pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Foreca
             let at = world.snapshot.now;
             journal.apply(&Event::Ended { id, at, outcome: Outcome::Done });
         }
+        if world.is_over {
+            last_effect = world.snapshot.now;
+            break;
+        }
         decision = decide(plant, &journal, &world.snapshot);
         if !decision.units.iter().all(|unit| unit.arrived) {
             last_effect = world.snapshot.now;
@@ -97,6 +101,8 @@ const fn expected(rung: Rung) -> Duration {
         Rung::Stop | Rung::Kill | Rung::EndContainers => 10,
         Rung::PowerOff => 2,
         Rung::Wake => 60,
+        Rung::WakeAlarm | Rung::Sync => 1,
+        Rung::ForceShutdown => 15,
     };
     Duration::from_secs(seconds)
 }

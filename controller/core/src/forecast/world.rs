@@ -21,12 +21,15 @@ pub(super) struct World<'a> {
     /// What hosts that are off said last.
     asleep: BTreeMap<String, HostFacts>,
     due: BTreeMap<(Tick, u64), Action>,
+    /// This host has done its last step.
+    pub(super) is_over: bool,
 }
 
 impl<'a> World<'a> {
     pub(super) fn new(plant: &'a Plant, snapshot: Snapshot) -> Self {
         let cluster = snapshot.cluster.value().cloned().unwrap_or_default();
-        Self { plant, snapshot, cluster, asleep: BTreeMap::new(), due: BTreeMap::new() }
+        let (asleep, due) = (BTreeMap::new(), BTreeMap::new());
+        Self { plant, snapshot, cluster, asleep, due, is_over: false }
     }
 
     pub(super) fn begin(&mut self, id: u64, action: Action, done: Tick) {
@@ -156,7 +159,9 @@ impl<'a> World<'a> {
             }),
             Action::PowerOff { host } => self.sleep(host),
             Action::Wake { host } => self.wake(host),
-            Action::PowerOffSelf { .. } => {}
+            Action::SetWakeAlarm { .. } | Action::ForceShutdown { .. } => {}
+            // Off, or on until its battery is empty: nothing is decided after it.
+            Action::SyncDisks | Action::PowerOffSelf { .. } => self.is_over = true,
         }
     }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use ananke_crds::policy::Target;
-
 use super::{Found, Try, host_name, not_seen, on_its_way};
 use crate::{
     assess::{Direction, State},
@@ -19,7 +17,7 @@ use crate::{
 const WAKE_GAP: Duration = Duration::from_secs(15);
 const WAKE_CALL: Duration = Duration::from_secs(35);
 /// An SSH command that only queues a job.
-const QUICK_CALL: Duration = Duration::from_secs(15);
+pub(super) const QUICK_CALL: Duration = Duration::from_secs(15);
 const START_GAP: Duration = Duration::from_secs(10);
 const STOP_GAP: Duration = Duration::from_secs(5);
 const KILL_CALL: Duration = Duration::from_secs(30);
@@ -28,7 +26,7 @@ const END_CONTAINERS_CALL: Duration = Duration::from_secs(60);
 /// How often a rung is tried before the next one is taken.
 const STOPS: u32 = 2;
 /// A poweroff whose connection was cut may still be under way.
-const POWER_OFF_GAP: Duration = Duration::from_secs(15);
+pub(super) const POWER_OFF_GAP: Duration = Duration::from_secs(15);
 
 pub(super) fn wake(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
     let host = host_name(walk.view.plant, unit);
@@ -185,14 +183,4 @@ fn is_service_left(walk: &Walk<'_>, host: UnitId) -> bool {
     above
         .filter_map(|edge| walk.unit(edge.to).zip(walk.row(edge.to)))
         .any(|(unit, row)| matches!(unit.kind, Kind::Server | Kind::Agent) && row.left)
-}
-
-pub(super) fn power_off_self(walk: &Walk<'_>) -> Try {
-    let declared = walk.view.plant.declared == Target::Poweroff;
-    Try {
-        rung: Rung::PowerOff,
-        action: Action::PowerOffSelf { reboot_if_mains: !declared },
-        deadline: QUICK_CALL,
-        gap: POWER_OFF_GAP,
-    }
 }

@@ -4,6 +4,7 @@
 mod cluster;
 mod drain;
 mod machines;
+mod own;
 mod waits;
 
 use std::time::Duration;
@@ -58,7 +59,7 @@ pub(crate) fn offer(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Offe
     let found = match (unit.kind, row.wanted) {
         (Kind::Host, Wanted::Up) => machines::wake(walk, unit, row),
         (Kind::Host, _) => machines::power_off(walk, id, unit, row),
-        (Kind::Own, Wanted::Down) => Ok(machines::power_off_self(walk)),
+        (Kind::Own, Wanted::Down) => own::leave(walk, unit),
         (Kind::Server | Kind::Agent, Wanted::Up) => machines::start(walk, unit, row),
         (Kind::Server | Kind::Agent, _) => machines::stop(walk, unit, row),
         (Kind::Node, Wanted::Up) => Ok(drain::uncordon(walk, unit)),

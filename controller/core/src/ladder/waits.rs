@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ananke_crds::policy::Target;
 
-use super::host_name;
+use super::{host_name, own};
 use crate::{
     conditions::Reason,
     seen::Seen,
@@ -60,6 +60,8 @@ pub(crate) fn not_its_turn(
     match (unit.kind, row.wanted) {
         (Kind::Host, Wanted::Down) if is_doomed(walk, unit, row) => None,
         (Kind::Host, Wanted::Down) => held_in_place(walk, unit),
+        // Who told others to leave a supply for good has to follow.
+        (Kind::Own, Wanted::Down) if !walk.view.journal.own_fsd_since.is_empty() => None,
         (Kind::Own, Wanted::Down) => held_in_place(walk, unit).or_else(|| last_moment(walk, unit)),
         // Else pods wander to the next node and are evicted again.
         (Kind::Node, Wanted::Down) if is_cordoned(walk, unit) => {
@@ -125,7 +127,7 @@ fn last_moment(walk: &Walk<'_>, unit: &Unit) -> Option<(Reason, String)> {
     };
     let lasting = feeds.iter().filter(is_lasting);
     let left = lasting.filter_map(|supply| energy_left(walk, *supply)).max()?;
-    let needed = plant.shutdown.longest_halt + LAST_MOMENT_MARGIN;
+    let needed = own::spent_before_halt(plant) + plant.shutdown.longest_halt + LAST_MOMENT_MARGIN;
     (left > needed).then(|| {
         let message =
             format!("{} stays on until its battery is nearly empty", host_name(plant, unit));

@@ -206,7 +206,8 @@ impl Places<'_> {
 fn shutdown(spec: &PowerPolicySpec) -> ShutdownPlan {
     let down = &spec.shutdown;
     let own = spec.hosts.iter().find(|host| host.is_self);
-    let own_off = own.map(|host| host.off.unwrap_or_default().when);
+    let own_off = own.map(|host| host.off.unwrap_or_default());
+    let own_when = own_off.map(|off| off.when);
     ShutdownPlan {
         drain_timeout: down.drain.timeout.get(),
         drain_emergency_timeout: down.drain.emergency_timeout.get(),
@@ -219,8 +220,9 @@ fn shutdown(spec: &PowerPolicySpec) -> ShutdownPlan {
         service_timeout: down.service_timeout.get(),
         longest_halt: down.verify_off.longest_halt.get(),
         verify_off_timeout: down.verify_off.timeout.get(),
-        powers_self_off: own_off.is_some_and(|when| when != OffWhen::Never),
-        powers_self_off_last_moment: own_off == Some(OffWhen::LastMoment),
+        powers_self_off: own_when.is_some_and(|when| when != OffWhen::Never),
+        powers_self_off_last_moment: own_when == Some(OffWhen::LastMoment),
+        own_way_back: own_off.unwrap_or_default().way_back,
     }
 }
 

@@ -4,7 +4,7 @@ mod compile;
 
 use std::time::Duration;
 
-use ananke_crds::policy::Target;
+use ananke_crds::policy::{Target, WayBack};
 
 use crate::graph::Graph;
 
@@ -95,6 +95,8 @@ pub struct ShutdownPlan {
     pub powers_self_off: bool,
     /// Whether a supply takes it off only when its battery is nearly empty.
     pub powers_self_off_last_moment: bool,
+    /// What switches this host on again after it went off with its supplies.
+    pub own_way_back: WayBack,
 }
 
 /// Spans and choices of the way up.

@@ -108,7 +108,10 @@ impl<'a> Walk<'a> {
         let view = self.view;
         let absent = unit.host.is_some_and(|host| view.is_absent(host));
         let mut wanted = if absent { Wanted::Any } else { crate::table::wanted(unit.kind, target) };
-        if unit.kind == Kind::Own && !view.plant.shutdown.powers_self_off {
+        if unit.kind == Kind::Own && !view.journal.own_fsd_since.is_empty() {
+            // It told others to leave its supplies for good: only its own reboot takes that back.
+            wanted = Wanted::Down;
+        } else if unit.kind == Kind::Own && !view.plant.shutdown.powers_self_off {
             wanted = Wanted::Up;
         } else if unit.kind == Kind::Own && self.is_kept_on(unit) {
             wanted = Wanted::Any;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ananke_crds::policy::Target;
+use ananke_crds::policy::{Target, WayBack};
 
 use super::{Scope, Walk};
 use crate::{
@@ -34,6 +34,8 @@ fn own_span(plant: &Plant, kind: Kind) -> Duration {
 const OBJECTS: Duration = Duration::from_secs(120);
 /// The attach-detach controller detaches by force after 6 minutes.
 const DETACH: Duration = Duration::from_secs(7 * 60);
+/// No battery lasts longer under a host that stays on until it is empty.
+const BATTERY: Duration = Duration::from_secs(24 * 3600);
 /// Three tries of two minutes.
 const SNAPSHOT: Duration = Duration::from_secs(6 * 60);
 
@@ -48,6 +50,7 @@ pub(crate) fn bound(plant: &Plant, kind: Kind, wanted: Wanted) -> Duration {
         (Kind::Api | Kind::Clock | Kind::Source, _) => up.service_timeout,
         (Kind::Node, Wanted::Down) => down.drain_timeout + down.pod_grace * 2,
         (Kind::Storage, _) => DETACH,
+        (Kind::Own, Wanted::Down) if down.own_way_back == WayBack::None => BATTERY,
         (Kind::Snapshot, _) => SNAPSHOT,
         (Kind::Layer | Kind::Vault | Kind::Images | Kind::Gate | Kind::Soak, _) => {
             up.service_timeout * 5

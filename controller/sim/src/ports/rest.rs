@@ -68,6 +68,13 @@ impl<W: WorldHandle> Supplies for Sim<W> {
         }
     }
 
+    async fn force_shutdown(&self, supply: &str, deadline: Duration) -> Result<(), SupplyError> {
+        self.read(supply, deadline).await?;
+        self.world
+            .act(|w| w.force_shutdown(Actor::Ananke, supply))
+            .map_err(|e| SupplyError::Silent { supply: supply.into(), message: e.to_string() })
+    }
+
     async fn close(&self) {}
 }
 
@@ -96,27 +103,39 @@ impl<W: WorldHandle> Machine for Sim<W> {
             .unwrap_or_default()
     }
 
-    async fn power_off(&self, _deadline: Duration) -> Result<(), MachineError> {
-        self.leave(World::power_off)
+    async fn set_wake_alarm(
+        &self,
+        after: Duration,
+        _deadline: Duration,
+    ) -> Result<(), MachineError> {
+        self.here(|w, own| w.set_wake_alarm(Actor::Ananke, own, millis(after)))?
+            .map_err(|refusal| MachineError::NoWakeAlarm { message: refusal.to_string() })
+    }
+
+    async fn sync(&self, _deadline: Duration) -> Result<(), MachineError> {
+        self.here(|w, own| w.sync_disks(Actor::Ananke, own))
+    }
+
+    async fn power_off(&self, cut: &[String], _deadline: Duration) -> Result<(), MachineError> {
+        self.here(|w, own| w.power_off_and_cut(Actor::Ananke, own, cut))
     }
 
     async fn reboot(&self, _deadline: Duration) -> Result<(), MachineError> {
-        self.leave(World::reboot)
+        self.here(|w, own| w.reboot(Actor::Ananke, own))
     }
 }
 
 impl<W: WorldHandle> Sim<W> {
-    fn leave(&self, how: fn(&mut World, Actor, &str)) -> Result<(), MachineError> {
+    /// Does something to the machine that ananke runs on.
+    fn here<R>(&self, act: impl FnOnce(&mut World, &str) -> R) -> Result<R, MachineError> {
         let failed = |message: String| MachineError::Failed { message };
         self.world
             .act(|w| {
-                let Some(own) = w.own_host.clone() else { return false };
+                let own = w.own_host.clone()?;
                 w.counters.host_commands += 1;
-                how(w, Actor::Ananke, &own);
-                true
+                Some(act(w, &own))
             })
             .map_err(|e| failed(e.to_string()))?
-            .then_some(())
             .ok_or_else(|| failed("this world has no host that ananke runs on".into()))
     }
 }

@@ -170,6 +170,28 @@ fn a_host_that_is_on_when_the_battery_is_empty_is_seen() {
 }
 
 #[test]
+fn a_cut_that_hits_a_host_that_is_on_is_seen() {
+    let mut before = World::small(1);
+    before.own_host = Some("agent-1".into());
+    let mut world = before.clone();
+    mains(&mut world, false);
+    world.power_off_and_cut(ME, "agent-1", &["ups".to_owned()]);
+    pass(&mut world, 60);
+    let violations = audit(&before, &world, &Expect::running());
+    broken(&violations, 3, "agent-0 was on when its supply was told to cut");
+}
+
+#[test]
+fn an_own_host_that_loses_its_power_at_work_is_seen() {
+    let mut before = World::small(1);
+    before.own_host = Some("agent-1".into());
+    let mut world = before.clone();
+    mains(&mut world, false);
+    pass(&mut world, 16 * 60);
+    broken(&audit(&before, &world, &Expect::running()), 3, "agent-1 lost its power with");
+}
+
+#[test]
 fn an_own_host_that_leaves_early_is_seen() {
     let mut before = World::small(1);
     before.own_host = Some("agent-1".into());

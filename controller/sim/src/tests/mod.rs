@@ -6,6 +6,7 @@ mod cluster_laws;
 mod determinism;
 mod file_world;
 mod host_laws;
+mod last_step_laws;
 mod ports;
 mod power_laws;
 mod store;

@@ -236,7 +236,7 @@ async fn watchers_hear_of_changes() {
 #[tokio::test(start_paused = true)]
 async fn an_own_host_goes_off_and_a_world_without_one_says_so() {
     let (_, ports) = over(World::small(1));
-    let nobody = ports.machine.power_off(DEADLINE).await;
+    let nobody = ports.machine.power_off(&[], DEADLINE).await;
     assert!(matches!(nobody, Err(MachineError::Failed { .. })));
     let mut small = World::small(1);
     small.own_host = Some("agent-1".into());

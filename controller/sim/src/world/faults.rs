@@ -31,11 +31,13 @@ pub enum HostFault {
     IgnoresWake,
     /// Its etcd snapshots fail.
     SnapshotFails,
+    /// Its clock has no alarm.
+    NoWakeAlarm,
 }
 
 impl HostFault {
     /// All of them, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Broken,
         Self::Frozen,
         Self::Unplugged,
@@ -48,6 +50,7 @@ impl HostFault {
         Self::NeverBoots,
         Self::IgnoresWake,
         Self::SnapshotFails,
+        Self::NoWakeAlarm,
     ];
 
     /// The fault as a word of the command line.
@@ -65,6 +68,7 @@ impl HostFault {
             Self::NeverBoots => "never-boots",
             Self::IgnoresWake => "ignores-wake",
             Self::SnapshotFails => "snapshot-fails",
+            Self::NoWakeAlarm => "no-wake-alarm",
         }
     }
 }

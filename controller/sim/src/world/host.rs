@@ -166,6 +166,12 @@ pub struct Host {
     pub boot_millis: Millis,
     /// From the order to the end of power, services apart.
     pub halt_millis: Millis,
+    /// When its clock switches it on, if that is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake_alarm: Option<Millis>,
+    /// The supplies that the hook at the end of its halt has cut their output.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<String>,
     /// What is wrong with it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub faults: BTreeSet<HostFault>,
@@ -198,6 +204,8 @@ impl Host {
             boot_watts: 70,
             boot_millis: 20_000,
             halt_millis: 5_000,
+            wake_alarm: None,
+            cuts: Vec::new(),
             faults: BTreeSet::new(),
             command_faults: None,
         }
@@ -256,7 +264,7 @@ impl Host {
     /// When something of it is due next.
     pub(super) fn next_due(&self) -> Option<Millis> {
         if self.has(HostFault::Frozen) {
-            return None;
+            return self.wake_alarm;
         }
         let power = match self.power {
             Power::Booting { until, .. } | Power::Halting { until, .. } => until,
@@ -266,7 +274,7 @@ impl Host {
         let kubelet = self.kubelet_works();
         let container =
             self.containers.values().filter(|c| kubelet || !c.killed).filter_map(|c| c.ends).min();
-        [power, service, container].into_iter().flatten().min()
+        [power, service, container, self.wake_alarm].into_iter().flatten().min()
     }
 }
 

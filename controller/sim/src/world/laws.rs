@@ -38,6 +38,12 @@ pub struct Laws {
     pub ssh_lingers: Millis,
     /// How long a host that just booted says `starting`.
     pub system_starting: Millis,
+    /// From the order to cut to the cut (`ups.delay.shutdown`, 20 s where drivers have a default).
+    pub cut_delay: Millis,
+    /// From a cut with mains present to the return of the output (`ups.delay.start`, 30 s).
+    pub cut_return: Millis,
+    /// How long the hook that ordered the cut waits for it.
+    pub cut_wait: Millis,
     /// From the start of Flux's controllers to their first reconciliation.
     pub flux_first: Millis,
 }
@@ -61,6 +67,9 @@ impl Default for Laws {
             snapshot: 1_500,
             ssh_lingers: 600,
             system_starting: 2_000,
+            cut_delay: 20_000,
+            cut_return: 30_000,
+            cut_wait: 60_000,
             flux_first: 3_000,
         }
     }

@@ -11,6 +11,7 @@ mod faults;
 mod flux;
 mod host;
 mod kubelet;
+mod last_step;
 mod laws;
 mod objects;
 mod power;
@@ -164,6 +165,7 @@ impl World {
                 .filter_map(Supply::empties_in)
                 .min()
                 .map(|left| self.now.saturating_add(left)),
+            self.supplies.values().filter_map(Supply::switches_at).min(),
             self.hosts.values().filter_map(Host::next_due).min(),
             self.next_due_in_api(),
             self.next_due_pod(),
@@ -190,6 +192,8 @@ impl World {
     fn happen(&mut self) {
         self.play_script();
         self.drain_batteries();
+        self.switch_outputs();
+        self.ring_alarms();
         self.move_hosts();
         self.move_services();
         self.end_due_containers();

@@ -56,12 +56,12 @@ impl World {
                 supply.output = false;
             }
             self.tell(Actor::World, What::OutputLost { supply: name });
-            self.cut_unfed_hosts();
+            self.cut_unfed_hosts(Actor::World);
             self.settle_loads();
         }
     }
 
-    fn cut_unfed_hosts(&mut self) {
+    pub(super) fn cut_unfed_hosts(&mut self, who: Actor) {
         let unfed: Vec<String> = self
             .hosts
             .iter()
@@ -69,7 +69,7 @@ impl World {
             .map(|(name, _)| name.clone())
             .collect();
         for name in unfed {
-            self.cut(Actor::World, &name);
+            self.cut(who, &name);
         }
     }
 
@@ -90,20 +90,27 @@ impl World {
             return;
         };
         supply.mains = present;
-        let output_returns = present && !supply.output;
-        supply.output |= present;
+        // One that cut its output with mains present gives it back in its own time.
+        let output_returns = present && !supply.output && supply.returns_at.is_none();
         let supply = name.to_owned();
         if present {
-            self.tell(Actor::World, What::MainsBack { supply: supply.clone() });
+            self.tell(Actor::World, What::MainsBack { supply });
         } else {
-            self.tell(Actor::World, What::MainsLost { supply: supply.clone() });
+            self.tell(Actor::World, What::MainsLost { supply });
         }
         if output_returns {
-            self.tell(Actor::World, What::OutputBack { supply: supply.clone() });
-            self.return_power(&supply);
+            self.give_output(name);
         }
         // Nothing sees mains go before everything that follows has been told.
         self.settle();
+    }
+
+    pub(super) fn give_output(&mut self, name: &str) {
+        if let Some(supply) = self.supplies.get_mut(name) {
+            supply.output = true;
+        }
+        self.tell(Actor::World, What::OutputBack { supply: name.to_owned() });
+        self.return_power(name);
     }
 
     fn return_power(&mut self, supply: &str) {
@@ -174,6 +181,8 @@ impl World {
         let Some(host) = self.hosts.get_mut(name) else { return };
         host.power = Power::On { since: now };
         host.boot_id.clone_from(&boot_id);
+        self.restart_upsd(name);
+        let Some(host) = self.hosts.get(name) else { return };
         let starts = host.service.as_ref().is_some_and(|s| s.enabled);
         self.tell(Actor::World, What::HostOn { host: name.to_owned(), boot_id });
         if starts {
@@ -182,6 +191,9 @@ impl World {
     }
 
     fn go_off(&mut self, name: &str, reboots: bool, by: Actor) {
+        if !reboots && self.run_hook(by, name) {
+            return;
+        }
         let now = self.now;
         let Some(host) = self.hosts.get_mut(name) else { return };
         host.was_on = false;
@@ -231,6 +243,7 @@ impl World {
 /// Nothing runs without power; what is on disk stays.
 fn go_dark(host: &mut Host, now: Millis) {
     host.power = Power::Off { since: now };
+    host.cuts.clear();
     host.containers.clear();
     if let Some(service) = &mut host.service {
         service.land(ActiveState::Inactive, "success");

@@ -25,6 +25,15 @@ pub struct Supply {
     pub output: bool,
     /// A forced shutdown was ordered. It latches: only a restart of upsd ends it, not mains.
     pub forced_shutdown: bool,
+    /// When it cuts its output, if it was told to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_at: Option<Millis>,
+    /// When its output returns after a cut with mains present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns_at: Option<Millis>,
+    /// It does not cut its output while mains are present, whatever it is told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_cuts_on_mains: bool,
     /// What is wrong with what it tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telemetry: Option<TelemetryFault>,
@@ -54,6 +63,9 @@ impl Supply {
             mains: true,
             output: true,
             forced_shutdown: false,
+            cut_at: None,
+            returns_at: None,
+            never_cuts_on_mains: false,
             telemetry: None,
             via: None,
             load_watts: 0,
@@ -94,6 +106,11 @@ impl Supply {
     pub(super) fn empties_in(&self) -> Option<Millis> {
         (!self.mains && self.output && self.load_watts > 0)
             .then(|| self.energy_millijoules.div_ceil(self.load_watts))
+    }
+
+    /// When it is due to switch its output.
+    pub(super) fn switches_at(&self) -> Option<Millis> {
+        self.cut_at.into_iter().chain(self.returns_at).min()
     }
 
     /// What it tells of itself when nothing is wrong with its telemetry.

@@ -39,12 +39,20 @@ pub enum What {
     MainsLost { supply: String },
     /// They are back.
     MainsBack { supply: String },
-    /// Its battery is empty: its output is off.
+    /// Its output is off: its battery is empty, or it was told to cut it.
     OutputLost { supply: String },
     /// Its output is back.
     OutputBack { supply: String },
     /// What the supply tells of itself changed; `None` is the truth.
     Telemetry { supply: String, fault: Option<TelemetryFault> },
+    /// Forced shutdown was set on it.
+    ForcedShutdown { supply: String },
+    /// It was told to cut its output.
+    CutOrdered { supply: String },
+    /// The host's clock is to switch it on then.
+    WakeAlarmSet { host: String, at: Millis },
+    /// Its disks were written.
+    DisksSynced { host: String },
     /// A wake was sent.
     WakeSent { host: String },
     /// The host draws power and boots.

@@ -62,6 +62,7 @@ impl Hand {
     pub fn hold(self: &Arc<Self>, ports: Ports, store: Arc<MemoryStore>) -> Ports {
         let hold = |hand: &Arc<Self>| Arc::clone(hand);
         Ports {
+            supplies: Arc::new(Held { hand: hold(self), inner: ports.supplies }),
             hosts: Arc::new(Held { hand: hold(self), inner: ports.hosts }),
             wake: Arc::new(Held { hand: hold(self), inner: ports.wake }),
             cluster: Arc::new(Held { hand: hold(self), inner: ports.cluster }),
@@ -128,13 +129,36 @@ impl Wake for Held<dyn Wake> {
 }
 
 #[async_trait]
+impl Supplies for Held<dyn Supplies> {
+    async fn read(&self, supply: &str, deadline: Duration) -> Result<SupplyReading, SupplyError> {
+        self.hand.alive(self.inner.read(supply, deadline)).await
+    }
+
+    async fn force_shutdown(&self, supply: &str, by: Duration) -> Result<(), SupplyError> {
+        self.hand.effect(format!("Force {supply}"), self.inner.force_shutdown(supply, by)).await
+    }
+
+    async fn close(&self) {
+        self.hand.alive(self.inner.close()).await;
+    }
+}
+
+#[async_trait]
 impl Machine for Held<dyn Machine> {
     fn boot_id(&self) -> String {
         self.inner.boot_id()
     }
 
-    async fn power_off(&self, deadline: Duration) -> Result<(), MachineError> {
-        self.hand.effect("PowerOff here".into(), self.inner.power_off(deadline)).await
+    async fn set_wake_alarm(&self, after: Duration, by: Duration) -> Result<(), MachineError> {
+        self.hand.effect("Alarm here".into(), self.inner.set_wake_alarm(after, by)).await
+    }
+
+    async fn sync(&self, deadline: Duration) -> Result<(), MachineError> {
+        self.hand.effect("Sync here".into(), self.inner.sync(deadline)).await
+    }
+
+    async fn power_off(&self, cut: &[String], deadline: Duration) -> Result<(), MachineError> {
+        self.hand.effect("PowerOff here".into(), self.inner.power_off(cut, deadline)).await
     }
 
     async fn reboot(&self, deadline: Duration) -> Result<(), MachineError> {

@@ -227,11 +227,27 @@ impl Stage {
             if self.life.as_ref().is_some_and(|life| life.hand.dead.is_cancelled()) {
                 self.kill_minus_9().await;
                 tokio::time::sleep(RESTART).await;
-                self.start();
             }
+            self.live_with_the_own_host().await;
             if self.life.as_ref().is_some_and(|life| life.daemon.is_finished()) {
                 self.fail("the daemon has ended by itself");
             }
+        }
+    }
+
+    /// The daemon ends with its host, and is started again by systemd when that is on.
+    async fn live_with_the_own_host(&mut self) {
+        let own = |w: &World| w.own_host.as_ref().and_then(|own| w.hosts.get(own)).cloned();
+        let is_on = self.look(own).is_none_or(|host| host.is_on());
+        match &self.life {
+            Some(_) if !is_on => {
+                self.tell("the host of ananke ends its processes");
+                let point = self.point;
+                self.kill_minus_9().await;
+                self.point = point;
+            }
+            None if is_on => self.start(),
+            _ => {}
         }
     }
 

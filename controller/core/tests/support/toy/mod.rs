@@ -291,6 +291,7 @@ impl World {
                     machine.power = Power::Booting(seconds + BOOT);
                 }
             }
+            Action::SetWakeAlarm { .. } | Action::ForceShutdown { .. } | Action::SyncDisks => {}
             Action::PowerOffSelf { .. } => self.own_on = false,
         }
     }
