@@ -105,8 +105,8 @@ const fn wake_alarm() -> Try {
 fn own_supplies(walk: &Walk<'_>, unit: &Unit) -> Vec<String> {
     let plant = walk.view.plant;
     let feeds = unit.host.and_then(|host| plant.hosts.get(host)).map(|host| &host.supplies);
-    let plans = feeds.into_iter().flatten().filter_map(|supply| plant.supplies.get(*supply));
-    plans.map(|plan| plan.name.clone()).collect()
+    let supplies = feeds.into_iter().flatten().filter_map(|at| plant.supplies.get(*at));
+    supplies.map(|supply| supply.name.clone()).collect()
 }
 
 fn force_shutdown(walk: &Walk<'_>, unit: &Unit) -> Try {

@@ -175,9 +175,9 @@ impl Upsd {
         program(UPSMON, "nut-client");
         let folder = self.folder.path();
         let left = folder.join("left");
-        let password = ananke_nut::codec::quote(PASSWORD).unwrap();
+        // A plain password: upsmon 2.8.0 sends it unquoted.
         let lines = format!(
-            "MONITOR {UPS}@127.0.0.1:{} 1 sec {password} secondary\nMINSUPPLIES 1\n\
+            "MONITOR {UPS}@127.0.0.1:{} 1 mon plain secondary\nMINSUPPLIES 1\n\
              SHUTDOWNCMD \"touch {}\"\nPOLLFREQ 1\nPOLLFREQALERT 1\nFINALDELAY 0\n",
             self.port,
             left.display()
@@ -185,7 +185,7 @@ impl Upsd {
         fs::write(folder.join("upsmon.conf"), lines).unwrap();
         let process = spawn(folder, UPSMON, &["-p"]);
         let (mut watcher, deadline) = (self.connect().await, ample());
-        while watcher.num_logins(UPS, deadline).await.unwrap() == 0 {
+        while watcher.num_logins(UPS, ample()).await.unwrap() == 0 {
             let log = || fs::read_to_string(folder.join("log")).unwrap();
             assert!(Instant::now() < deadline, "upsmon does not log in:\n{}", log());
             sleep(PAUSE).await;
@@ -259,7 +259,8 @@ fn configure(folder: &Path, port: u16, extra: &str) {
             format!(
                 "[admin]\n password = {password}\n actions = SET\n instcmds = ALL\n\
                  [prim]\n password = {password}\n upsmon primary\n\
-                 [sec]\n password = {password}\n upsmon secondary\n"
+                 [sec]\n password = {password}\n upsmon secondary\n\
+                 [mon]\n password = plain\n upsmon secondary\n"
             ),
         ),
     ];
