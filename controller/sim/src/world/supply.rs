@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::{Millis, TelemetryFault};
 
 /// A UPS with its battery.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude one another")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Supply {
