@@ -40,7 +40,7 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
     let mut draft = Draft::new(&walk, &episode, &telemetry);
     draft.go();
     let turns = Turns::of(&walk, &draft.free);
-    let on_battery = supplies.values().any(|memory| memory.on_battery_since.is_some());
+    let on_battery = memories.values().any(|memory| memory.on_battery_since.is_some());
     let moves = !draft.steps.is_empty() || !draft.waiting.is_empty();
     let busy = moves || on_battery || !scope.live.is_empty();
     Decision {

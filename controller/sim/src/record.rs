@@ -143,6 +143,10 @@ fn what(what: What) -> Option<audit::What> {
         | What::ApiFaulty { .. }
         | What::ContainersEnded { .. }
         | What::PodEnding { .. }
+        | What::ForcedShutdown { .. }
+        | What::CutOrdered { .. }
+        | What::WakeAlarmSet { .. }
+        | What::DisksSynced { .. }
         | What::Published { .. } => return None,
     })
 }

@@ -53,10 +53,11 @@ pub(super) fn status_is_news(
 }
 
 fn supply_is_news(before: &SupplyStatus, after: &SupplyStatus, figures: Figures) -> bool {
-    let SupplyStatus { name, status, charge, runtime, trust, last_seen: _ } = after;
+    let SupplyStatus { name, status, charge, runtime, trust, message, last_seen: _ } = after;
     before.name != *name
         || before.status != *status
         || before.trust != *trust
+        || before.message != *message
         || (figures == Figures::Count && (before.charge != *charge || before.runtime != *runtime))
 }
 

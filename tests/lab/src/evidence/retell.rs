@@ -196,7 +196,7 @@ fn power(host: &str, facts: &Facts, told: &mut Told) {
             "on wake-on-lan" => (Actor::Ananke, What::HostBooting { host: name }),
             on if on.starts_with("on ") => (Actor::World, What::HostBooting { host: name }),
             "exit 0" | "exit 133" => (Actor::World, What::HostOff { host: name }),
-            _ => (Actor::World, What::HostCut { host: name }),
+            _ => (Actor::World, What::HostCut { host: name, containers: 0 }),
         };
         told.add(fact.at, who, what);
     }
@@ -218,7 +218,7 @@ fn with_the_api(before: &Picture, told: Vec<Happening>) -> Vec<Happening> {
             What::ServiceStopping { host }
             | What::ServiceDown { host }
             | What::HostOff { host }
-            | What::HostCut { host } => Some((host, false)),
+            | What::HostCut { host, .. } => Some((host, false)),
             _ => None,
         };
         if let Some((host, active)) = change
