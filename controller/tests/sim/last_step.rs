@@ -132,6 +132,22 @@ fn own_mains_back_at_that_point() {
     play("own_mains_back_at_that_point", OWN_CUT, back_at_that_point);
 }
 
+/// The same with a daemon that dies in between: the next one sees mains that are back, and remembers
+/// whose forced shutdown it is.
+#[test]
+fn own_mains_back_while_it_was_dead() {
+    play("own_mains_back_while_it_was_dead", OWN_CUT, async |stage: &mut Stage| {
+        alone_on_battery(stage).await;
+        stage.until("the others of the UPS are told to leave", 900, is_forced).await;
+        stage.kill_minus_9().await;
+        let still = stage.look(|w| halts(w, false) + halts(w, true));
+        stage.check(still == 0, "it has left already");
+        stage.fate(&mains(true));
+        stage.until("this host reboots", 60, |w| halts(w, true) > 0).await;
+        up_again(stage).await;
+    });
+}
+
 /// Mains return after the halt and before the battery is empty: only the clock sees to it.
 async fn alarm(stage: &mut Stage) {
     alone_on_battery(stage).await;

@@ -17,7 +17,14 @@ const MARGIN: Duration = Duration::from_secs(5);
 pub(super) fn backwards(walk: &mut Walk<'_>) {
     let order: Vec<UnitId> = walk.view.plant.graph.upwards().collect();
     for id in order.into_iter().rev() {
-        let behind = behind(walk, id);
+        let mut behind = behind(walk, id);
+        // All others were off when it told the rest to leave; mains that are back only void what
+        // was known of that.
+        let is_leaving = walk.unit(id).is_some_and(|unit| unit.kind == Kind::Own)
+            && !walk.view.journal.own_fsd_since.is_empty();
+        if is_leaving {
+            behind = Blockers::NONE;
+        }
         let left = is_out_of_time(walk, id);
         let Some(row) = walk.row_mut(id) else { continue };
         if row.wanted == Wanted::Down {
