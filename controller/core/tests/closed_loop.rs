@@ -10,7 +10,10 @@
 
 mod support;
 
-use ananke_core::journal::Journal;
+use ananke_core::{
+    journal::Journal,
+    signals::{Phase, Trigger},
+};
 use ananke_crds::policy::Target;
 use support::{plant, policy, toy::World};
 
@@ -273,4 +276,31 @@ fn mains_that_nobody_remembers() {
     let held = world.seconds - began;
     assert!(held >= 120, "started after {held} s of mains that nobody remembers");
     world.settle(Target::Running, MANY);
+}
+
+/// The mains go once more while the cluster comes up: it turns round, with a full battery too.
+#[test]
+fn a_second_outage_before_all_is_up_turns_round() {
+    let mut world = world("small");
+    let phase = |world: &World| world.journal.supplies.get("ups").map(|ups| ups.phase);
+    world.mains("ups", false);
+    world.charge("ups", 300);
+    for _ in 0..70 {
+        world.round();
+    }
+    assert_eq!(phase(&world), Some(Phase::Falling));
+    world.mains("ups", true);
+    world.charge("ups", 1_200);
+    for _ in 0..300 {
+        if phase(&world) != Some(Phase::Clear) {
+            world.round();
+        }
+    }
+    assert_eq!(phase(&world), Some(Phase::Clear), "it is never lifted");
+    world.mains("ups", false);
+    for _ in 0..5 {
+        world.round();
+    }
+    let cause = world.journal.supplies["ups"].cause.clone().map(|cause| cause.trigger);
+    assert_eq!(cause, Some(Trigger::SecondOutage));
 }
