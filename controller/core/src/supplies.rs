@@ -94,6 +94,7 @@ impl Supplies {
             budget,
             energy: signals::energy(plan, seen, span),
             second_sign: sign.as_deref(),
+            forced_by_us: view.journal.own_fsd_since.contains_key(&plan.name),
             mask: snapshot.requests.masks.iter().find(|mask| mask.signal == signal),
             now: snapshot.now,
         };

@@ -99,6 +99,8 @@ pub struct Context<'a> {
     pub energy: Energy,
     /// What else speaks for an outage, if it is silent on battery.
     pub second_sign: Option<&'a str>,
+    /// Whether the forced shutdown that stands on it is ours.
+    pub forced_by_us: bool,
     /// The operator's mask, if one is live.
     pub mask: Option<&'a Mask>,
     /// Now.

@@ -91,8 +91,9 @@ fn heard(memory: &SupplyMemory, reading: &SupplyReading, context: &Context<'_>) 
     let Context { plan, budget, now, .. } = *context;
     let mut causes = Vec::new();
     let mut add = |trigger, figures: String| causes.push(Cause { trigger, figures });
-    // One that stood beside `OL` is of an outage that is over.
-    if tells(&reading.status, Says::ForcedShutdown) && !memory.forced_before {
+    // One that stood beside `OL` is of an outage that is over; our own is told to others.
+    let is_news = !memory.forced_before && !context.forced_by_us;
+    if tells(&reading.status, Says::ForcedShutdown) && is_news {
         add(Trigger::ForcedShutdown, "forced shutdown is set (FSD)".into());
     }
     if tells(&reading.status, Says::BatteryLow) {
