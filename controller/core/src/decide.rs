@@ -15,9 +15,10 @@ use crate::{
     plant::{Plant, Role},
     seen::Seen,
     signals::{Gate, Phase, SupplyMemory},
-    step::{PlannedStep, Rung},
+    step::PlannedStep,
     supplies::{self, Supplies},
     table::{self, Wanted},
+    turns::{Turns, way},
     unit::{Kind, Unit, UnitId},
     walk::{self, Row, Scope, Walk, signal_on},
 };
@@ -31,7 +32,7 @@ const LOOK_AGAIN_BUSY: Duration = Duration::from_secs(1);
 pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision {
     let believed = supplies::without_strangers(snapshot, journal);
     let view = View::new(plant, believed.as_ref().unwrap_or(snapshot), journal);
-    let budget = walk::budget(&view);
+    let [budget, full_budget] = walk::budgets(&view);
     let Supplies { mut memories, gates, telemetry } = Supplies::new(&view, snapshot, budget);
     let scope = Scope::new(plant, &memories, &gates);
     let walk = Walk::new(&view, &gates, &scope);
@@ -39,7 +40,7 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
     let episode = episode(&walk, &memories);
     let mut draft = Draft::new(&walk, &episode, &telemetry);
     draft.go();
-    let turns = Turns::of(&walk, &draft.free);
+    let turns = Turns::of(&walk, &draft.free, &draft.steps);
     let on_battery = memories.values().any(|memory| memory.on_battery_since.is_some());
     let moves = !draft.steps.is_empty() || !draft.waiting.is_empty();
     let busy = moves || on_battery || !scope.live.is_empty();
@@ -51,13 +52,18 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
         waiting: draft.waiting,
         blocked: draft.blocked,
         budget,
+        full_budget,
         seconds_left: walk::seconds_left(&walk),
         own_wanted_up: journal.own_off && walk.own_target() != Some(Target::Poweroff),
         supplies: memories,
         telemetry,
+        batteries: supplies::by_name(&view, |believed| Some(believed.memory.clone())),
+        estimates: supplies::by_name(&view, |believed| believed.estimate.clone()),
         episode,
         began: turns.began,
         ended: turns.ended,
+        lasted: turns.lasted,
+        way: way(&walk),
         look_again: if busy { LOOK_AGAIN_BUSY } else { LOOK_AGAIN_CALM },
     }
 }
@@ -375,54 +381,6 @@ fn is_serving(walk: &Walk<'_>, unit: &Unit) -> bool {
     let facts = unit.host.and_then(|host| walk.view.facts(host)).and_then(Seen::value);
     let service = facts.and_then(|facts| facts.server.as_ref());
     service.is_some_and(|service| service.active == ActiveState::Active && !service.job)
-}
-
-/// Whose turn came, and whose is over.
-struct Turns {
-    began: BTreeMap<String, Wanted>,
-    ended: Vec<String>,
-}
-
-impl Turns {
-    fn of(walk: &Walk<'_>, free: &[UnitId]) -> Self {
-        let mut free = free.to_vec();
-        free.sort_unstable();
-        let journal = walk.view.journal;
-        let (mut began, mut ended) = (BTreeMap::new(), Vec::new());
-        for (id, unit, row) in walk.iter() {
-            let is_free = free.binary_search(&id).is_ok();
-            let known = journal.turns.contains_key(&unit.name);
-            if is_free && row.turn.is_none() {
-                began.insert(unit.name.clone(), row.wanted);
-            }
-            match (is_free, known) {
-                // Its turn was the other way.
-                (true, true) if row.turn.is_none() => ended.push(unit.name.clone()),
-                // What is settled without being seen may come back, and has tried what it tried.
-                (false, _) if row.moot || row.left => {}
-                // Told to go off, and its services live again: it came up instead.
-                (false, true) if came_up_instead(walk, unit, row) => {}
-                (false, true) => ended.push(unit.name.clone()),
-                // The own host's poweroff is remembered for the whole boot.
-                (false, false)
-                    if unit.kind != Kind::Own
-                        && row.has_arrived()
-                        && journal.tries.contains_key(&unit.name) =>
-                {
-                    ended.push(unit.name.clone());
-                }
-                _ => {}
-            }
-        }
-        Self { began, ended }
-    }
-}
-
-fn came_up_instead(walk: &Walk<'_>, unit: &Unit, row: &Row) -> bool {
-    unit.kind == Kind::Host
-        && row.wanted == Wanted::Down
-        && !row.blockers.is_empty()
-        && walk.view.journal.tries(&unit.name, Rung::PowerOff).is_some()
 }
 
 fn reports(walk: &Walk<'_>, draft: &Draft<'_, '_>) -> Vec<UnitReport> {

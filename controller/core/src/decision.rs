@@ -6,6 +6,8 @@ use ananke_crds::policy::Target;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    battery::{BatteryMemory, Estimate},
+    budget::{Lasted, Way},
     conditions::Reason,
     episode::Episode,
     signals::{SupplyMemory, Trust},
@@ -30,9 +32,12 @@ pub struct Decision {
     pub blocked: Vec<Blocked>,
     /// Every unit.
     pub units: Vec<UnitReport>,
-    /// How long everything from here to off takes on the critical path.
+    /// How long everything from here to off takes on the critical path, in an emergency.
     #[serde(with = "crate::time::millis", rename = "budgetMillis")]
     pub budget: Duration,
+    /// The same if a person asks for it, with the drain's whole time.
+    #[serde(default, with = "crate::time::millis", rename = "fullBudgetMillis")]
+    pub full_budget: Duration,
     /// The least time left on a battery, if a supply is on battery and tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds_left: Option<u64>,
@@ -41,12 +46,24 @@ pub struct Decision {
     pub telemetry: BTreeMap<String, Telemetry>,
     /// The supplies' next memories.
     pub supplies: BTreeMap<String, SupplyMemory>,
+    /// What the batteries taught so far.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub batteries: BTreeMap<String, BatteryMemory>,
+    /// How long each supply would last on battery, and whose number that is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub estimates: BTreeMap<String, Estimate>,
     /// The next episode.
     pub episode: Episode,
     /// Units whose turn came, and which way.
     pub began: BTreeMap<String, Wanted>,
     /// Units whose turn is over.
     pub ended: Vec<String>,
+    /// Steps of the way down that came to their end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lasted: Vec<Lasted>,
+    /// The way down that this decision is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
     /// Whether this host is wanted up again after it was powered off.
     pub own_wanted_up: bool,
     /// Look again after this long at the latest.
@@ -66,6 +83,15 @@ pub struct Telemetry {
     /// What is the matter and what to do about it; empty where there is nothing to say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
+}
+
+impl Decision {
+    /// Seconds left on battery beyond the budget, negative if they are short of it; `None` while
+    /// nothing runs down.
+    pub fn slack_seconds(&self) -> Option<f64> {
+        let left = Duration::from_secs(self.seconds_left?);
+        Some(left.as_secs_f64() - self.budget.as_secs_f64())
+    }
 }
 
 /// The target in force, and by whom.

@@ -7,6 +7,9 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    battery::BatteryMemory,
+    budget::{Lasted, Learned, RunUnderWay, Way},
+    decision::Decision,
     episode::Episode,
     signals::SupplyMemory,
     step::{Action, Outcome, PlannedStep, Rung},
@@ -46,6 +49,20 @@ pub enum Event {
         /// Whether this host is no longer asked to go off.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         own_wanted_up: bool,
+        /// What the batteries taught, if it changed.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        batteries: BTreeMap<String, BatteryMemory>,
+        /// Steps of the way down that came to their end.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lasted: Vec<Lasted>,
+        /// The way down that the decision is on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        way: Option<Way>,
+    },
+    /// The run that was over is among the past runs, and this is what they teach.
+    Learned {
+        /// The durations.
+        learned: Learned,
     },
     /// A step is about to begin; written and synced before its effect.
     Begun {
@@ -102,6 +119,18 @@ pub struct Journal {
     pub own_fsd_since: BTreeMap<String, Tick>,
     /// When this daemon began, in this boot.
     pub started: Tick,
+    /// What the batteries taught.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub batteries: BTreeMap<String, BatteryMemory>,
+    /// What past runs teach of durations.
+    #[serde(skip_serializing_if = "Learned::is_empty")]
+    pub learned: Learned,
+    /// The way down that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunUnderWay>,
+    /// The one that is over, until it is among the past ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_over: Option<RunUnderWay>,
 }
 
 /// A unit's turn.
@@ -154,12 +183,49 @@ pub struct HostMemory {
     pub woken: Option<Tick>,
 }
 
+impl Event {
+    /// What a decision changes in a journal.
+    pub fn decided(journal: &Journal, decision: &Decision) -> Self {
+        Self::Decided {
+            at: decision.at,
+            supplies: changed(&journal.supplies, &decision.supplies),
+            episode: (journal.episode != decision.episode).then(|| decision.episode.clone()),
+            began: decision.began.clone(),
+            ended: decision.ended.clone(),
+            own_wanted_up: decision.own_wanted_up,
+            batteries: changed(&journal.batteries, &decision.batteries),
+            lasted: decision.lasted.clone(),
+            way: decision.way,
+        }
+    }
+}
+
+fn changed<T: Clone + PartialEq>(
+    before: &BTreeMap<String, T>,
+    now: &BTreeMap<String, T>,
+) -> BTreeMap<String, T> {
+    let differs = |(name, value): &(&String, &T)| before.get(*name) != Some(*value);
+    now.iter().filter(differs).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 impl Journal {
     /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Started { boot_id, at } => self.start(boot_id, *at),
-            Event::Decided { at, supplies, episode, began, ended, own_wanted_up } => {
+            Event::Decided {
+                at,
+                supplies,
+                episode,
+                began,
+                ended,
+                own_wanted_up,
+                batteries,
+                lasted,
+                way,
+            } => {
+                self.follow(lasted, *way, *at);
+                self.batteries.extend(batteries.iter().map(|(k, v)| (k.clone(), v.clone())));
                 self.supplies.extend(supplies.iter().map(|(k, v)| (k.clone(), v.clone())));
                 if let Some(episode) = episode {
                     self.episode = episode.clone();
@@ -173,6 +239,10 @@ impl Journal {
                 if *own_wanted_up {
                     self.own_off = false;
                 }
+            }
+            Event::Learned { learned } => {
+                self.learned = learned.clone();
+                self.run_over = None;
             }
             Event::Begun { id, at, step } => self.begin(*id, *at, step),
             Event::Ended { id, at, outcome } => self.end(*id, *at, outcome),
@@ -188,8 +258,24 @@ impl Journal {
         journal
     }
 
+    /// Goes on with the run under way, ends it, or begins one.
+    fn follow(&mut self, lasted: &[Lasted], way: Option<Way>, at: Tick) {
+        if let Some(run) = &mut self.run {
+            run.take(lasted, at);
+            run.failed |= way.is_some_and(|way| way.fails);
+        }
+        if self.run.as_ref().map(|run| run.path) != way.map(|way| way.path) {
+            let over = self.run.take();
+            self.run_over = over.or_else(|| self.run_over.take());
+            self.run = way.map(|way| RunUnderWay::begin(way, at));
+        }
+    }
+
     fn start(&mut self, boot_id: &str, at: Tick) {
+        // What happened while nobody looked is no observation.
+        self.run = None;
         if self.boot_id != boot_id {
+            self.batteries.values_mut().for_each(BatteryMemory::close);
             // Ticks of another boot say nothing here. What a supply asked for stays asked for:
             // only its ages begin anew.
             for memory in self.supplies.values_mut() {

@@ -5,7 +5,9 @@
 //! async, no randomness, no hash order; the same input gives the same output on every machine.
 
 pub mod assess;
+pub mod battery;
 mod blockers;
+pub mod budget;
 pub mod conditions;
 pub mod decide;
 pub mod decision;
@@ -23,5 +25,6 @@ pub mod step;
 mod supplies;
 pub mod table;
 pub mod time;
+mod turns;
 pub mod unit;
 mod walk;

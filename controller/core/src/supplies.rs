@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     assess::View,
+    battery::Believed,
     conditions::Reason,
     decision::Telemetry,
     journal::Journal,
@@ -48,6 +49,15 @@ pub(crate) fn without_strangers(snapshot: &Snapshot, journal: &Journal) -> Optio
     Some(believed)
 }
 
+/// What is believed of each supply, by its name.
+pub(crate) fn by_name<T>(
+    view: &View<'_>,
+    of: impl Fn(&Believed) -> Option<T>,
+) -> BTreeMap<String, T> {
+    let supplies = view.plant.supplies.iter().zip(view.supplies());
+    supplies.filter_map(|(plan, believed)| Some((plan.name.clone(), of(believed)?))).collect()
+}
+
 /// All supplies of a plant, in one decision.
 pub(crate) struct Supplies {
     /// What is remembered of each from now on.
@@ -68,8 +78,8 @@ impl Supplies {
         };
         let mut all =
             Self { memories: BTreeMap::new(), gates: Vec::new(), telemetry: BTreeMap::new() };
-        for plan in &view.plant.supplies {
-            all.look(view, told, plan, budget, span);
+        for (plan, believed) in view.plant.supplies.iter().zip(view.supplies()) {
+            all.look(view, told, (plan, &believed.seen), budget, span);
         }
         all
     }
@@ -78,7 +88,7 @@ impl Supplies {
         &mut self,
         view: &View<'_>,
         told: &Snapshot,
-        plan: &SupplyPlan,
+        (plan, seen): (&SupplyPlan, &Seen<SupplyReading>),
         budget: Duration,
         span: Duration,
     ) {
@@ -86,7 +96,6 @@ impl Supplies {
         let blank = SupplyMemory::default();
         let before = view.journal.supplies.get(name).unwrap_or(&blank);
         let signal = format!("ups/{name}");
-        let seen = snapshot.supplies.get(name).unwrap_or(&NOT_YET);
         let sign = signals::second_sign(plan, before, view.plant, view.journal, snapshot);
         let context = Context {
             plan,

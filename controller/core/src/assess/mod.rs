@@ -10,8 +10,9 @@ pub(crate) use cluster::{attachments, carriers, to_evict};
 use std::collections::BTreeSet;
 
 use crate::{
+    battery::{self, Believed},
     journal::Journal,
-    observe::{ClusterFacts, HostFacts, NodeFacts, ObservedState, Snapshot},
+    observe::{ClusterFacts, HostFacts, NodeFacts, ObservedState, Snapshot, SupplyReading},
     plant::Plant,
     seen::{Seen, Unseen},
     table::Wanted,
@@ -83,6 +84,7 @@ pub struct View<'a> {
     facts: Vec<Option<&'a Seen<HostFacts>>>,
     nodes: Vec<Option<&'a NodeFacts>>,
     in_flight: BTreeSet<&'a str>,
+    supplies: Vec<Believed>,
     hosts: Vec<State>,
     absent: BTreeSet<usize>,
     api_lost: bool,
@@ -105,6 +107,7 @@ impl<'a> View<'a> {
             facts: names().map(|name| snapshot.hosts.get(name)).collect(),
             nodes: names().map(|name| cluster?.nodes.get(name)).collect(),
             in_flight: journal.units_in_flight(snapshot.now).collect(),
+            supplies: battery::believe(plant, &snapshot.supplies, &journal.batteries),
             hosts: Vec::new(),
             absent,
             api_lost: false,
@@ -117,6 +120,16 @@ impl<'a> View<'a> {
     /// What a host said of itself.
     pub fn facts(&self, host: usize) -> Option<&'a Seen<HostFacts>> {
         self.facts.get(host).copied().flatten()
+    }
+
+    /// The reading of a supply, with the runtime that decides.
+    pub fn supply(&self, supply: usize) -> Option<&Seen<SupplyReading>> {
+        self.supplies.get(supply).map(|supply| &supply.seen)
+    }
+
+    /// Every supply as it is believed, in the plant's order.
+    pub fn supplies(&self) -> &[Believed] {
+        &self.supplies
     }
 
     /// The Node of a host, if the API told of it.

@@ -50,9 +50,10 @@ pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Foreca
     let mut decision = decide(plant, &journal, &world.snapshot);
     let mut last_effect = began;
     for _ in 0..MOST_DECISIONS {
-        remember(&mut journal, &decision);
+        let event = Event::decided(&journal, &decision);
+        journal.apply(&event);
         for step in &decision.steps {
-            let takes = expected(step.rung);
+            let takes = takes(&journal, &decision, step);
             let at = world.snapshot.now;
             let id = journal.next_id;
             journal.apply(&Event::Begun { id, at, step: step.clone() });
@@ -79,19 +80,15 @@ pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Foreca
     Forecast { steps, total: last_effect.since(began), end: decision }
 }
 
-fn remember(journal: &mut Journal, decision: &Decision) {
-    journal.apply(&Event::Decided {
-        at: decision.at,
-        supplies: decision.supplies.clone(),
-        episode: Some(decision.episode.clone()),
-        began: decision.began.clone(),
-        ended: decision.ended.clone(),
-        own_wanted_up: decision.own_wanted_up,
-    });
+/// How long a step is expected to take: what past runs taught, else a declared figure. Being proven
+/// off is waited for by itself.
+fn takes(journal: &Journal, decision: &Decision, step: &PlannedStep) -> Duration {
+    let path = decision.way.map(|way| way.path).filter(|_| step.rung != Rung::PowerOff);
+    let learned = path.and_then(|path| journal.learned.rung_millis(path, &step.unit, step.rung));
+    learned.map_or(expected(step.rung), Duration::from_millis)
 }
 
-/// How long a step is expected to take on ordinary hardware, until it is seen. Declared figures:
-/// learned ones take their place with the first runs.
+/// How long a step is expected to take on ordinary hardware, until it is seen.
 const fn expected(rung: Rung) -> Duration {
     let seconds = match rung {
         Rung::Suspend | Rung::Resume | Rung::Cordon | Rung::Uncordon => 1,

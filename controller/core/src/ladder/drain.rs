@@ -10,7 +10,7 @@ use crate::{
     step::{Action, PodRef, Rung},
     time::Tick,
     unit::Unit,
-    walk::{Row, Walk},
+    walk::{Row, Walk, spare},
 };
 
 const CORDON_GAP: Duration = Duration::from_secs(2);
@@ -19,6 +19,8 @@ const EVICT_GAP: Duration = Duration::from_secs(5);
 const DELETE_GAP: Duration = Duration::from_secs(10);
 /// The grace of the last rung, in seconds.
 const SHORT_GRACE_SECONDS: u32 = 5;
+/// What the last rung takes: its grace, and one look before and after it.
+const SHORT_END: Duration = Duration::from_secs(8);
 /// How many pods one step ends at most; the rest is the next step's.
 const PODS_PER_STEP: usize = 50;
 
@@ -48,7 +50,7 @@ pub(super) fn drain(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
         let message = "pods are gone, volumes are still attached".into();
         return Err((Reason::DependencyNotReady, message));
     }
-    end(walk, unit, &left)
+    end(walk, unit, row, &left)
 }
 
 /// The cordon, without waiting for anything but its turn.
@@ -57,21 +59,8 @@ pub(super) fn cordon(node: String) -> Try {
 }
 
 /// Evict until the drain's time is over, then delete, then delete with a short grace.
-fn end(walk: &Walk<'_>, unit: &Unit, left: &[&PodFacts]) -> Found {
-    let down = &walk.view.plant.shutdown;
-    let emergency = walk.scope.is_emergency();
-    let patience = if emergency { down.drain_emergency_timeout } else { down.drain_timeout };
-    let now = walk.view.snapshot.now;
-    let since = |rung| walk.view.journal.tries(&unit.name, rung).map(|tries| tries.first);
-    let spent = |from: Option<Tick>, span| from.is_some_and(|from| now.since(from) >= span);
-    let evicting = since(Rung::Evict);
-    let rung = if !spent(evicting, patience) {
-        Rung::Evict
-    } else if !spent(evicting, patience + down.pod_grace) {
-        Rung::Delete
-    } else {
-        Rung::DeleteShort
-    };
+fn end(walk: &Walk<'_>, unit: &Unit, row: &Row, left: &[&PodFacts]) -> Found {
+    let rung = rung(walk, unit, row);
     // A pod that is ending within its grace is not ended again, unless the grace is cut.
     let pods: Vec<PodRef> = left
         .iter()
@@ -102,12 +91,40 @@ fn end(walk: &Walk<'_>, unit: &Unit, left: &[&PodFacts]) -> Found {
     })
 }
 
+/// On battery the drain gets what the energy leaves it: a rung that cannot end in time is not begun,
+/// and no rung is gone back to when the battery looks better again.
+fn rung(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Rung {
+    let down = &walk.view.plant.shutdown;
+    let emergency = walk.scope.is_emergency();
+    let patience = if emergency { down.drain_emergency_timeout } else { down.drain_timeout };
+    let now = walk.view.snapshot.now;
+    let since = |rung| walk.view.journal.tries(&unit.name, rung).map(|tries| tries.first);
+    let spent = |from: Option<Tick>, span| from.is_some_and(|from| now.since(from) >= span);
+    let is_short_of = |span| spare(walk, row).is_some_and(|spare| spare < span);
+    let (evicting, deleting) = (since(Rung::Evict), since(Rung::Delete));
+    let ends_short = since(Rung::DeleteShort).is_some();
+    if ends_short
+        || spent(evicting, patience + down.pod_grace)
+        || spent(deleting, down.pod_grace)
+        || is_short_of(down.pod_grace)
+    {
+        Rung::DeleteShort
+    } else if deleting.is_some()
+        || spent(evicting, patience)
+        || is_short_of(down.pod_grace + SHORT_END)
+    {
+        Rung::Delete
+    } else {
+        Rung::Evict
+    }
+}
+
 fn reference(pod: &PodFacts) -> PodRef {
     PodRef { namespace: pod.namespace.clone(), name: pod.name.clone(), uid: pod.uid.clone() }
 }
 
 /// Once nothing is attached any more, the pods that detaching needed go too.
-pub(super) fn carriers_away(walk: &Walk<'_>, unit: &Unit) -> Found {
+pub(super) fn carriers_away(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
     let Ok(cluster) = walk.view.cluster() else {
         return Err((Reason::APIUnavailable, "not seen: the API does not answer".into()));
     };
@@ -120,5 +137,5 @@ pub(super) fn carriers_away(walk: &Walk<'_>, unit: &Unit) -> Found {
     if left.is_empty() {
         return Err(on_its_way());
     }
-    end(walk, unit, &left)
+    end(walk, unit, row, &left)
 }

@@ -64,7 +64,7 @@ pub(crate) fn offer(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Offe
         (Kind::Server | Kind::Agent, _) => machines::stop(walk, unit, row),
         (Kind::Node, Wanted::Up) => Ok(drain::uncordon(walk, unit)),
         (Kind::Node, _) => drain::drain(walk, unit, row),
-        (Kind::Storage, _) => drain::carriers_away(walk, unit),
+        (Kind::Storage, _) => drain::carriers_away(walk, unit, row),
         (Kind::Snapshot, _) => cluster::snapshot(walk, unit, row),
         (Kind::Gitops, Wanted::Up) => cluster::resume(walk),
         (Kind::Gitops, _) => cluster::suspend(walk),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Walk;
+use super::{Row, Walk};
 use crate::{
     blockers::Blockers,
     seen::Seen,
@@ -58,16 +58,25 @@ fn is_out_of_time(walk: &Walk<'_>, id: UnitId) -> bool {
         return false;
     }
     let Some(row) = walk.row(id) else { return false };
-    let left = walk.scope.live.iter().filter(|(_, phase)| **phase == Phase::Falling);
-    left.filter_map(|(supply, _)| energy_left(walk, *supply))
-        .min()
-        .is_some_and(|left| left < row.tail + MARGIN)
+    deadline(walk).is_some_and(|left| left < row.tail + MARGIN)
 }
 
-/// The runtime that a supply told last, time since taken off.
+/// How long a unit may still take before what is below it runs short of energy; `None` while no
+/// battery is raced.
+pub(crate) fn spare(walk: &Walk<'_>, row: &Row) -> Option<Duration> {
+    Some(deadline(walk)?.saturating_sub(row.tail + MARGIN))
+}
+
+/// The least energy left on a supply that asks for a shutdown, if it tells it.
+fn deadline(walk: &Walk<'_>) -> Option<Duration> {
+    let falling = walk.scope.live.iter().filter(|(_, phase)| **phase == Phase::Falling);
+    falling.filter_map(|(supply, _)| energy_left(walk, *supply)).min()
+}
+
+/// The runtime that a supply is believed to have had last, time since taken off.
 pub(crate) fn energy_left(walk: &Walk<'_>, supply: usize) -> Option<Duration> {
     let name = &walk.view.plant.supplies.get(supply)?.name;
-    let seen = walk.view.snapshot.supplies.get(name)?;
+    let seen = walk.view.supply(supply)?;
     let memory = walk.view.journal.supplies.get(name);
     let (runtime, at) = match seen {
         Seen::Known { value, at } => (value.runtime_seconds?, *at),

@@ -19,9 +19,10 @@ use crate::{
     unit::{Kind, Unit, UnitId},
 };
 
-pub(crate) use down::energy_left;
+pub(crate) use down::{energy_left, spare};
 pub(crate) use scope::{Scope, signal_on};
-pub(crate) use tail::{bound, budget, next_step_and_back, span_scale};
+pub use tail::critical_path;
+pub(crate) use tail::{bound, budgets, next_step_and_back, span_scale};
 
 /// What the walk learned of one unit.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude one another")]

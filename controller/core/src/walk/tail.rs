@@ -7,28 +7,14 @@ use ananke_crds::policy::{Target, WayBack};
 use super::{Scope, Walk};
 use crate::{
     assess::{Drain, View},
+    budget::{Ahead, Path, Share, Spans, declared},
     graph::EdgeKind,
+    journal::Journal,
+    observe::Snapshot,
     plant::Plant,
     table::Wanted,
     unit::{Kind, Unit, UnitId},
 };
-
-/// The declared span of one unit on the way down, in an emergency. The shares of the policy's
-/// emergency budget, which is declared for the whole.
-fn own_span(plant: &Plant, kind: Kind) -> Duration {
-    let down = &plant.shutdown;
-    match kind {
-        Kind::Gitops => Duration::from_secs(5),
-        Kind::Quiesce => Duration::from_secs(30),
-        Kind::Snapshot if !down.emergency_skips_snapshot => Duration::from_secs(20),
-        Kind::Node if !down.emergency_skips_drain => down.drain_emergency_timeout,
-        Kind::Storage => Duration::from_secs(10),
-        Kind::Agent | Kind::Server => Duration::from_secs(15),
-        Kind::Host => down.longest_halt,
-        Kind::Own => Duration::from_secs(10),
-        _ => Duration::ZERO,
-    }
-}
 
 /// For calls that the API answers at once.
 const OBJECTS: Duration = Duration::from_secs(120);
@@ -61,37 +47,30 @@ pub(crate) fn bound(plant: &Plant, kind: Kind, wanted: Wanted) -> Duration {
 
 /// Fills in every unit's tail, for this walk's own targets.
 pub(super) fn forwards(walk: &mut Walk<'_>) {
-    let scale = walk.view.plant.span_scale;
+    let spans = Spans::new(walk.view.plant, walk.view.journal, Path::Emergency);
     let mut rests: Vec<Duration> = vec![Duration::ZERO; walk.rows.len()];
     for id in walk.view.plant.graph.upwards() {
         let tail = longest_below(walk.view.plant, id, &rests);
+        let unit = walk.unit(id);
         let Some(row) = walk.row_mut(id) else { continue };
         row.tail = tail;
-        let (open, kind) = (row.wanted == Wanted::Down && !row.is_settled_down(), walk.unit(id));
-        let own = kind
+        let open = row.wanted == Wanted::Down && !row.is_settled_down();
+        let own = unit
             .filter(|_| open)
-            .map_or(Duration::ZERO, |unit| own_span(walk.view.plant, unit.kind).mul_f64(scale));
+            .map_or(Duration::ZERO, |unit| spans.of(unit, spans.ahead(unit, &row.state)));
         if let Some(rest) = rests.get_mut(id.index()) {
             *rest = own + tail;
         }
     }
 }
 
-/// How long it takes from here to everything off, on the critical path.
-pub(crate) fn budget(view: &View<'_>) -> Duration {
-    let scope = Scope::everything_off(view.plant);
-    let targets = scope.targets(view.plant);
-    let scale = view.plant.span_scale;
-    let units = view.plant.graph.units();
-    longest(view.plant, |id| {
-        let (Some(unit), Some(target)) = (units.get(id.index()), targets.get(id.index())) else {
-            return Duration::ZERO;
-        };
-        let wanted = crate::table::wanted(unit.kind, *target);
-        let settled = wanted != Wanted::Down
-            || view.state(unit, wanted, Drain::OF_ALL) == crate::assess::State::Down
-            || view.is_moot(unit);
-        if settled { Duration::ZERO } else { own_span(view.plant, unit.kind).mul_f64(scale) }
+/// How long it takes from here to everything off, on the critical path: in an emergency, and if a
+/// person asks for it.
+pub(crate) fn budgets(view: &View<'_>) -> [Duration; 2] {
+    let ahead = ahead(view);
+    Path::ALL.map(|path| {
+        let rests = rests(view.plant, &Spans::new(view.plant, view.journal, path), &ahead);
+        rests.into_iter().max().unwrap_or_default()
     })
 }
 
@@ -129,13 +108,12 @@ pub(crate) fn next_step_and_back(view: &View<'_>) -> Duration {
     // A control plane brings up by itself what is moot while it is away.
     let revives = next.iter().any(|id| kind(id) == Some(Kind::Server));
     let step = next.iter().filter_map(kind).map(span_up).max().unwrap_or_default();
-    let down = longest(plant, |id| match units.get(id.index()) {
-        Some(unit) if next.binary_search(&id).is_ok() || !is_settled(view, unit, revives) => {
-            own_span(plant, unit.kind).mul_f64(plant.span_scale)
-        }
-        _ => Duration::ZERO,
+    let spans = Spans::new(plant, view.journal, Path::Emergency);
+    let rests = longest(plant, |id, unit| {
+        let counts = next.binary_search(&id).is_ok() || !is_settled(view, unit, revives);
+        if counts { spans.of(unit, Ahead::Steps) } else { Duration::ZERO }
     });
-    step + down
+    step + rests.into_iter().max().unwrap_or_default()
 }
 
 /// Whether nothing of the way down is left to do for a unit.
@@ -145,11 +123,51 @@ fn is_settled(view: &View<'_>, unit: &Unit, revives: bool) -> bool {
         || (view.is_moot(unit) && !revives)
 }
 
+/// The critical path from here to everything off: the steps in their order, and how long each of
+/// them takes by what.
+pub fn critical_path(
+    plant: &Plant,
+    journal: &Journal,
+    snapshot: &Snapshot,
+    path: Path,
+) -> Vec<Share> {
+    let view = View::new(plant, snapshot, journal);
+    let ahead = ahead(&view);
+    let spans = Spans::new(plant, journal, path);
+    let rests = rests(plant, &spans, &ahead);
+    let rest = |id: UnitId| rests.get(id.index()).copied().unwrap_or_default();
+    let slowest = |ids: &mut dyn Iterator<Item = UnitId>| ids.max_by_key(|id| (rest(*id), *id));
+    let mut here = slowest(&mut plant.graph.upwards());
+    let mut shares = Vec::new();
+    while let Some(id) = here.filter(|id| !rest(*id).is_zero()) {
+        if let Some((unit, ahead)) = plant.graph.unit(id).zip(ahead.get(id.index())) {
+            shares.extend(spans.shares(unit, *ahead));
+        }
+        here = slowest(&mut below(plant, id));
+    }
+    shares
+}
+
+/// What each unit has before it, if everything is to be off.
+fn ahead(view: &View<'_>) -> Vec<Ahead> {
+    let targets = Scope::everything_off(view.plant).targets(view.plant);
+    let spans = Spans::new(view.plant, view.journal, Path::Emergency);
+    let units = view.plant.graph.units().iter().zip(targets);
+    let ahead = |(unit, target): (&Unit, Target)| {
+        let wanted = crate::table::wanted(unit.kind, target);
+        if wanted == Wanted::Down && !view.is_moot(unit) {
+            spans.ahead(unit, &view.state(unit, wanted, Drain::OF_ALL))
+        } else {
+            Ahead::Nothing
+        }
+    };
+    units.map(ahead).collect()
+}
+
 /// The policy declares a budget for the whole way; the units' spans are shares of it.
 pub(crate) fn span_scale(plant: &Plant) -> f64 {
-    let full = longest(plant, |id| {
-        plant.graph.unit(id).map_or(Duration::ZERO, |unit| own_span(plant, unit.kind))
-    });
+    let full = longest(plant, |_, unit| declared(plant, unit.kind, Path::Emergency));
+    let full = full.into_iter().max().unwrap_or_default();
     if full.is_zero() {
         1.0
     } else {
@@ -157,22 +175,35 @@ pub(crate) fn span_scale(plant: &Plant) -> f64 {
     }
 }
 
-fn longest(plant: &Plant, own: impl Fn(UnitId) -> Duration) -> Duration {
+fn rests(plant: &Plant, spans: &Spans<'_>, ahead: &[Ahead]) -> Vec<Duration> {
+    longest(plant, |id, unit| {
+        ahead.get(id.index()).map_or(Duration::ZERO, |ahead| spans.of(unit, *ahead))
+    })
+}
+
+/// The longest chain from each unit down, itself included.
+fn longest(plant: &Plant, own: impl Fn(UnitId, &Unit) -> Duration) -> Vec<Duration> {
     let mut rests: Vec<Duration> = vec![Duration::ZERO; plant.graph.units().len()];
     for id in plant.graph.upwards() {
-        let rest = own(id) + longest_below(plant, id, &rests);
+        let Some(unit) = plant.graph.unit(id) else { continue };
+        let rest = own(id, unit) + longest_below(plant, id, &rests);
         if let Some(slot) = rests.get_mut(id.index()) {
             *slot = rest;
         }
     }
-    rests.into_iter().max().unwrap_or_default()
+    rests
 }
 
 fn longest_below(plant: &Plant, id: UnitId, rests: &[Duration]) -> Duration {
+    below(plant, id).filter_map(|to| rests.get(to.index()).copied()).max().unwrap_or_default()
+}
+
+/// What goes down after a unit.
+fn below(plant: &Plant, id: UnitId) -> impl Iterator<Item = UnitId> + '_ {
     // A path waits for the hosts behind it as they do for anything else.
     let chains = plant.graph.below(id).iter().filter(|edge| {
         !matches!(edge.kind, EdgeKind::KOfN { .. })
             || plant.graph.unit(edge.to).is_some_and(|unit| unit.kind != Kind::Supply)
     });
-    chains.filter_map(|edge| rests.get(edge.to.index()).copied()).max().unwrap_or_default()
+    chains.map(|edge| edge.to)
 }

@@ -14,10 +14,7 @@ pub(crate) mod worlds;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use ananke_core::{
-    decision::Decision, journal::Event, journal::Journal, plant::Plant, signals::SupplyMemory,
-    time::Tick,
-};
+use ananke_core::{decision::Decision, journal::Event, journal::Journal, plant::Plant, time::Tick};
 use ananke_crds::policy::PowerPolicy;
 
 /// The folder of the golden cases.
@@ -39,17 +36,7 @@ pub(crate) fn plant(policy: &PowerPolicy) -> Plant {
 
 /// What a decision changes in the journal, as its event.
 pub(crate) fn decided(journal: &Journal, decision: &Decision) -> Event {
-    let changed = |(name, memory): (&String, &SupplyMemory)| {
-        (journal.supplies.get(name) != Some(memory)).then(|| (name.clone(), memory.clone()))
-    };
-    Event::Decided {
-        at: decision.at,
-        supplies: decision.supplies.iter().filter_map(changed).collect(),
-        episode: (journal.episode != decision.episode).then(|| decision.episode.clone()),
-        began: decision.began.clone(),
-        ended: decision.ended.clone(),
-        own_wanted_up: decision.own_wanted_up,
-    }
+    Event::decided(journal, decision)
 }
 
 /// Seconds.

@@ -51,7 +51,7 @@ impl World {
         WALL + i64::try_from(self.seconds).unwrap()
     }
 
-    pub(super) fn observe(&mut self) -> Snapshot {
+    pub(crate) fn observe(&mut self) -> Snapshot {
         let (now, seconds, wall) = (self.now(), self.seconds, self.wall());
         let mut hosts = BTreeMap::new();
         for name in self.machines.keys().cloned().collect::<Vec<_>>() {
