@@ -12,7 +12,7 @@ use crate::{
     observe::Sources,
     publish::Publisher,
     run::{End, Loop, Mode, Parts},
-    state::{Recorder, Standing},
+    state::{History, Recorder, Standing},
     wiring::policy::InForce,
 };
 
@@ -36,7 +36,7 @@ impl<W: Fn(&InForce) -> anyhow::Result<Ports>> Daemon<W> {
     ) -> anyhow::Result<()> {
         let first = Arc::clone(&policies.borrow());
         let mut world = (self.wire)(&first)?;
-        let (mut recorder, mut standing) = remembered(&world)?;
+        let (mut recorder, mut standing, mut history) = remembered(&world)?;
         loop {
             let in_force = Arc::clone(&policies.borrow_and_update());
             let plant = &in_force.plant;
@@ -52,6 +52,7 @@ impl<W: Fn(&InForce) -> anyhow::Result<Ports>> Daemon<W> {
                 mode: self.mode,
                 recorder: &mut recorder,
                 standing: &mut standing,
+                history: &mut history,
                 publisher: &mut *publisher,
             };
             match Loop::new(parts, &in_force, board).run(policies, cancel).await {
@@ -65,16 +66,22 @@ impl<W: Fn(&InForce) -> anyhow::Result<Ports>> Daemon<W> {
 }
 
 /// What is remembered of before this start.
-fn remembered(ports: &Ports) -> Result<(Recorder, Standing), StoreError> {
-    let (recorder, complaints) = Recorder::open(
+fn remembered(ports: &Ports) -> Result<(Recorder, Standing, History), StoreError> {
+    let (mut recorder, complaints) = Recorder::open(
         Arc::clone(&ports.store),
         ports.machine.boot_id(),
         ports.clock.now(),
         ports.clock.wall_unix_seconds(),
     )?;
     let (standing, complaint) = Standing::open(ports.store.as_ref())?;
-    for complaint in complaints.into_iter().chain(complaint) {
+    let (mut history, damage) = History::open(ports.store.as_ref())?;
+    for complaint in complaints.into_iter().chain(complaint).chain(damage) {
         tracing::error!("{complaint}");
     }
-    Ok((recorder, standing))
+    match history.settle(ports.store.as_ref(), &mut recorder, ports.clock.wall_unix_seconds()) {
+        // A full disk must not keep the daemon from bringing things down.
+        Ok(()) | Err(StoreError::Full { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    Ok((recorder, standing, history))
 }

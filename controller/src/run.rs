@@ -1,7 +1,7 @@
 //! The only loop.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,7 +9,7 @@ use std::{
 use ananke_core::{
     decide::decide,
     decision::Decision,
-    journal::Event,
+    journal::{Event, Journal},
     observe::Snapshot,
     plant::Plant,
     step::{Action, Outcome, PlannedStep},
@@ -23,7 +23,7 @@ use crate::{
     act::{self, Run},
     board::{Board, Pace, is_complete},
     publish::{Publisher, Scene as PublishedScene},
-    state::{Recorder, Scene, Standing},
+    state::{History, Recorder, Scene, Standing},
     wiring::policy::InForce,
 };
 
@@ -58,6 +58,7 @@ pub struct Loop<'a> {
     board: Arc<Board>,
     recorder: &'a mut Recorder,
     standing: &'a mut Standing,
+    history: &'a mut History,
     publisher: &'a mut Publisher,
     run: Run,
     returns: (mpsc::UnboundedSender<Return>, mpsc::UnboundedReceiver<Return>),
@@ -95,6 +96,8 @@ pub struct Parts<'a> {
     pub recorder: &'a mut Recorder,
     /// What people asked for.
     pub standing: &'a mut Standing,
+    /// What past runs took.
+    pub history: &'a mut History,
     /// Where it is told.
     pub publisher: &'a mut Publisher,
 }
@@ -119,6 +122,7 @@ impl<'a> Loop<'a> {
             board,
             recorder: parts.recorder,
             standing: parts.standing,
+            history: parts.history,
             publisher: parts.publisher,
             run,
             returns: mpsc::unbounded_channel(),
@@ -215,34 +219,8 @@ impl<'a> Loop<'a> {
 
     /// Journals what a decision changed.
     fn remember(&mut self, snapshot: &Snapshot, decision: &Decision, unix: i64) {
-        let journal = self.recorder.journal();
-        let supplies: BTreeMap<_, _> = decision
-            .supplies
-            .iter()
-            .filter(|(name, memory)| journal.supplies.get(*name) != Some(*memory))
-            .map(|(name, memory)| (name.clone(), memory.clone()))
-            .collect();
-        let episode = (journal.episode != decision.episode).then(|| decision.episode.clone());
-        let telling = episode.is_some()
-            || !decision.began.is_empty()
-            || !decision.ended.is_empty()
-            || decision.own_wanted_up
-            || supplies.iter().any(|(name, memory)| {
-                journal.supplies.get(name).is_none_or(|before| {
-                    before.phase != memory.phase
-                        || before.on_battery_since != memory.on_battery_since
-                        || before.lifted != memory.lifted
-                        || before.device != memory.device
-                })
-            });
-        let event = Event::Decided {
-            at: decision.at,
-            supplies,
-            episode,
-            began: decision.began.clone(),
-            ended: decision.ended.clone(),
-            own_wanted_up: decision.own_wanted_up,
-        };
+        let event = Event::decided(self.recorder.journal(), decision);
+        let telling = is_worth_a_sync(self.recorder.journal(), decision);
         let mut kept = Ok(());
         if self.is_worth_recording(snapshot, decision) {
             kept = self.recorder.decision(snapshot, decision, unix);
@@ -255,6 +233,11 @@ impl<'a> Loop<'a> {
             self.recorder.note(&event);
         }
         self.disk_said(kept);
+        if self.recorder.journal().run_over.is_some() {
+            let store = Arc::clone(&self.ports.store);
+            let kept = self.history.settle(store.as_ref(), self.recorder, unix);
+            self.disk_said(kept);
+        }
     }
 
     /// Commands plan from the decision recorded last: it must not be one made before everything
@@ -346,6 +329,27 @@ impl<'a> Loop<'a> {
         self.ports.supplies.close().await;
         End::Cancelled
     }
+}
+
+/// Whether losing what a decision changes would cost more than another look at the world.
+fn is_worth_a_sync(journal: &Journal, decision: &Decision) -> bool {
+    journal.episode != decision.episode
+        || !decision.began.is_empty()
+        || !decision.ended.is_empty()
+        || !decision.lasted.is_empty()
+        || decision.own_wanted_up
+        || journal.run.as_ref().map(|run| run.path) != decision.way.map(|way| way.path)
+        || decision.supplies.iter().any(|(name, memory)| {
+            journal.supplies.get(name).is_none_or(|before| {
+                before.phase != memory.phase
+                    || before.on_battery_since != memory.on_battery_since
+                    || before.lifted != memory.lifted
+                    || before.device != memory.device
+            })
+        })
+        || decision.batteries.iter().any(|(name, battery)| {
+            journal.batteries.get(name).is_some_and(|before| battery.is_news_after(before))
+        })
 }
 
 /// Whether an action brings something up.

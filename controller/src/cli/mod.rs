@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod args;
+mod budget;
 mod client;
 mod config;
 mod documents;

@@ -4,6 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use ananke_core::{
     forecast::{Forecast, forecast},
+    journal::Journal,
     observe::{Snapshot, SupplyReading},
     plant::Plant,
     seen::Seen,
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use super::{
     args::{self, Args},
+    budget::Budget,
     client, config,
     exit::{Exit, Failure},
     output::{Table, say, structured, tell},
@@ -26,14 +28,18 @@ pub(crate) fn plan(args: &Args, plan: &args::Plan) -> Result<Exit, Failure> {
     let config = config::load(args)?;
     let in_force = document(args, &config)?;
     let declared = in_force.policy.spec.target;
-    let (target, made) = if plan.emergency {
-        (Target::Poweroff, forecast_from(&config, &in_force, declared, batteries_low)?)
+    let (target, made, budget) = if plan.emergency {
+        let scene = scene(&config, &in_force, declared, batteries_low)?;
+        let budget = Budget::of(&scene.plant, &scene.journal, &scene.inputs);
+        (Target::Poweroff, scene.forecast(), Some(budget))
     } else {
         let target = plan.target.unwrap_or(declared);
-        (target, make(&config, &in_force, target)?)
+        (target, make(&config, &in_force, target)?, None)
     };
-    if !structured(args.output, &Shown::of(&made, &in_force, target))? {
-        for line in lines(&made, in_force.name(), target) {
+    let shown = Shown::of(&made, &in_force, target, budget);
+    if !structured(args.output, &shown)? {
+        let budget = shown.budget.iter().flat_map(Budget::lines);
+        for line in lines(&made, in_force.name(), target).into_iter().chain(budget) {
             say!("{line}");
         }
         tell!("nothing was changed");
@@ -64,7 +70,7 @@ pub(crate) fn make(
     in_force: &InForce,
     target: Target,
 ) -> Result<Forecast, Failure> {
-    forecast_from(config, in_force, target, |_, _| {})
+    Ok(scene(config, in_force, target, |_, _| {})?.forecast())
 }
 
 /// Every supply is on battery, the battery is low, and that is believed at once.
@@ -79,12 +85,25 @@ fn batteries_low(spec: &mut PowerPolicySpec, inputs: &mut Snapshot) {
     }
 }
 
-fn forecast_from(
+/// What a forecast is made from.
+struct Scene {
+    plant: Plant,
+    journal: Journal,
+    inputs: Snapshot,
+}
+
+impl Scene {
+    fn forecast(&self) -> Forecast {
+        forecast(&self.plant, &self.journal, &self.inputs)
+    }
+}
+
+fn scene(
     config: &HostConfiguration,
     in_force: &InForce,
     target: Target,
     what_if: impl Fn(&mut PowerPolicySpec, &mut Snapshot),
-) -> Result<Forecast, Failure> {
+) -> Result<Scene, Failure> {
     let (mut inputs, mut journal) = client::last_decision(config)?;
     journal.in_flight.clear();
     let mut spec = in_force.policy.spec.clone();
@@ -92,7 +111,7 @@ fn forecast_from(
     what_if(&mut spec, &mut inputs);
     let plant = Plant::compile(in_force.name(), &spec)
         .map_err(|cycle| Failure::new(Exit::Usage, cycle.to_string()))?;
-    Ok(forecast(&plant, &journal, &inputs))
+    Ok(Scene { plant, journal, inputs })
 }
 
 /// The plan as lines.
@@ -143,6 +162,8 @@ struct Shown {
     total_seconds: u64,
     steps: Vec<ShownStep>,
     blocked: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<Budget>,
 }
 
 #[derive(Serialize)]
@@ -155,7 +176,7 @@ struct ShownStep {
 }
 
 impl Shown {
-    fn of(made: &Forecast, in_force: &InForce, target: Target) -> Self {
+    fn of(made: &Forecast, in_force: &InForce, target: Target, budget: Option<Budget>) -> Self {
         let seconds = |span: Duration| span.as_secs();
         let leaves = made.end.waiting.iter().filter(|waiting| waiting.on.is_empty());
         Self {
@@ -173,6 +194,7 @@ impl Shown {
                 })
                 .collect(),
             blocked: leaves.map(|leaf| format!("{}: {}", leaf.unit, leaf.message)).collect(),
+            budget,
         }
     }
 }

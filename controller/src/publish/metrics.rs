@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use ananke_core::signals::{Power, Trust, power_of};
+use ananke_core::{
+    budget::Path,
+    signals::{Power, Trust, power_of},
+};
 use ananke_crds::policy::ConditionStatus;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -149,13 +152,15 @@ impl Metrics {
         r.register("supply_trust", "1 for how far a supply is believed", self.supply_trust.clone());
         r.register_with_unit(
             "budget",
-            "How long everything from here to off takes",
+            "How long everything from here to off takes: what is declared, a maximum of few runs \
+             or the 95th percentile of many",
             Unit::Seconds,
             self.budget.clone(),
         );
         r.register_with_unit(
             "slack",
-            "Time left on battery less the budget; +Inf on mains",
+            "Time left on battery, the more careful of the supply's number and of its past \
+             discharges, less the budget; +Inf on mains",
             Unit::Seconds,
             self.slack.clone(),
         );
@@ -280,11 +285,12 @@ impl Metrics {
     }
 
     fn times(&self, scene: &Scene<'_>) {
-        let budget = scene.decision.budget.as_secs_f64();
-        let labels = BudgetLabels { path: "emergency".into(), quantile: "0.95".into() };
-        self.budget.get_or_create(&labels).set(budget);
-        let left = scene.decision.seconds_left.map(|left| Duration::from_secs(left).as_secs_f64());
-        self.slack.set(left.map_or(f64::INFINITY, |left| left - budget));
+        let decision = scene.decision;
+        for (path, budget) in Path::ALL.iter().zip([decision.budget, decision.full_budget]) {
+            let labels = BudgetLabels { path: path.name().into(), quantile: "0.95".into() };
+            self.budget.get_or_create(&labels).set(budget.as_secs_f64());
+        }
+        self.slack.set(decision.slack_seconds().unwrap_or(f64::INFINITY));
     }
 
     /// The text that Prometheus reads.

@@ -1,6 +1,7 @@
 //! One sentence: what is going on, why, time left, and what a person must do next.
 
 use ananke_core::{
+    battery::{Basis, Estimate},
     conditions::{Condition, Status, state_word},
     decision::Decision,
 };
@@ -16,7 +17,8 @@ pub(super) fn sentence(decision: &Decision, conditions: &[Condition]) -> String 
     }
     if let Some(left) = decision.seconds_left {
         let needed = span(decision.budget.as_secs());
-        parts.push(format!("Battery for {}, {needed} needed to be off", span(left)));
+        let by = not_as_told(decision);
+        parts.push(format!("Battery for {}{by}, {needed} needed to be off", span(left)));
     }
     if let Some(stalled) = find("Stalled") {
         parts.push(format!("A person must act: {}", stalled.message));
@@ -29,6 +31,21 @@ pub(super) fn sentence(decision: &Decision, conditions: &[Condition]) -> String 
     }
     let sentences = parts.iter().map(|part| part.trim_end_matches('.'));
     sentences.map(|part| format!("{part}.")).collect::<Vec<_>>().join(" ")
+}
+
+/// Whose number it is, if the supply that ends first says more than its past discharges do.
+fn not_as_told(decision: &Decision) -> String {
+    let on_battery = decision.estimates.iter().filter(|(name, _)| {
+        decision.supplies.get(*name).is_some_and(|supply| supply.on_battery_since.is_some())
+    });
+    let first = on_battery.map(|(_, estimate)| estimate).min_by_key(|estimate| estimate.seconds);
+    match first.filter(|estimate| estimate.basis == Basis::Model) {
+        Some(Estimate { firmware_seconds: Some(told), .. }) => {
+            format!(" by its past discharges (the UPS says {})", span(*told))
+        }
+        Some(_) => " by its past discharges".into(),
+        None => String::new(),
+    }
 }
 
 fn going_on(decision: &Decision, arrived: bool) -> String {

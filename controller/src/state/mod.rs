@@ -1,8 +1,10 @@
 //! What lies in the state directory.
 
+mod history;
 mod recorder;
 mod requests;
 
+pub use history::History;
 pub use recorder::{Line, Recorder};
 pub use requests::{Answer, FOLDER as REQUESTS, Request, Scene, Standing};
 
@@ -12,5 +14,7 @@ pub const STATUS: &str = "status.json";
 pub const INTENT: &str = "intent.json";
 /// `override.json`: what people asked for, apart from the document.
 pub const OVERRIDE: &str = "override.json";
+/// `runs.json`: what the steps of past runs took.
+pub const RUNS: &str = "runs.json";
 /// The last valid document.
 pub const LAST_GOOD: &str = "policy/last-good.yaml";

@@ -41,6 +41,18 @@ fn what_is_shown_is_narrow_colourless_and_parses() {
     let emergency = stage.run(&["plan", "--emergency", "-o", "json"]).json();
     let steps = emergency["steps"].as_array().unwrap();
     assert!(steps.iter().any(|s| s["unit"] == "host/titan-0a" && s["step"] == "power-off"));
+    let budget = &emergency["budget"];
+    let parts = budget["criticalPath"].as_array().unwrap();
+    assert!(parts.iter().any(|part| part["unit"] == "gitops"), "{budget}");
+    assert!(parts.iter().all(|part| part["source"]["from"] == "declared"), "{budget}");
+    let seconds = |value: &Value| value["seconds"].as_u64().unwrap();
+    let whole: u64 = parts.iter().map(seconds).sum();
+    // Each part is told in whole seconds.
+    assert!(seconds(budget).abs_diff(whole) <= parts.len() as u64, "{budget}");
+    let lasts = &budget["supplies"]["pyrphoros"]["lasts"];
+    assert_eq!((&lasts["basis"], &lasts["confidence"]), (&"firmware".into(), &"unchecked".into()));
+    let told = stage.run(&["plan", "--emergency"]).done();
+    assert!(told.contains("declared") && told.contains("ACTS BELOW"), "{told}");
     stage.run(&["plan", "--emergency", "--target", "running"]).told(2);
     let coloured = stage.run(&["status", "--color", "always"]).done();
     assert!(coloured.contains("\u{1b}[32mTrue\u{1b}[0m"), "{coloured}");

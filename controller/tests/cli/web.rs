@@ -111,6 +111,11 @@ fn metrics_are_what_prometheus_reads() {
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
+    for path in ["emergency", "full"] {
+        let budget = format!("ananke_budget_seconds{{path=\"{path}\",quantile=\"0.95\"}} ");
+        let seconds = text.lines().find_map(|line| line.strip_prefix(&budget)?.parse::<f64>().ok());
+        assert!(seconds.is_some_and(|seconds| seconds > 0.0), "{budget}\n{text}");
+    }
     assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
     structure(&text);
     promtool(&text);

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use ananke::state::{OVERRIDE, Request, STATUS};
+use ananke::state::{OVERRIDE, RUNS, Request, STATUS};
+use ananke_core::budget::{Path, Runs};
 use ananke_crds::policy::{ConditionStatus, Target};
 use ananke_ports::Store as _;
+use ananke_sim::world::Fate;
 
 use crate::{
     scenes::SMALL,
-    stage::{Stage, is_stopped, nothing_of_ours, play, survives},
+    stage::{Stage, all_off, is_stopped, nothing_of_ours, play, survives},
 };
 
 /// Steps down go on and it is told; steps up wait until there is room.
@@ -70,6 +72,43 @@ async fn damaged(stage: &mut Stage) {
 #[test]
 fn small_damaged_files() {
     survives("small_damaged_files", SMALL, damaged);
+}
+
+/// The kinds of the past runs.
+fn past(stage: &Stage) -> Vec<Path> {
+    let text = stage.store.read(RUNS).unwrap_or_default().unwrap_or_default();
+    let runs: Runs = serde_json::from_slice(&text).unwrap_or_default();
+    runs.runs.iter().map(|run| run.path).collect()
+}
+
+/// What the steps of an outage and of a person's way down took is kept, each apart.
+#[test]
+fn small_past_runs() {
+    play("small_past_runs", SMALL, async |stage: &mut Stage| {
+        stage.arrives(Target::Running, 30).await;
+        stage.fate(&Fate::Mains { supply: None, present: false });
+        stage.fate(&Fate::Battery { supply: "ups".into(), percent: 25 });
+        stage.until("every host is off", 900, all_off).await;
+        stage.pass(Duration::from_secs(60)).await;
+        let kept = past(stage);
+        stage.check(kept == [Path::Emergency], &format!("the runs that are kept: {kept:?}"));
+        stage.fate(&Fate::Mains { supply: None, present: true });
+        stage.fate(&Fate::Battery { supply: "ups".into(), percent: 60 });
+        stage.arrives(Target::Running, 900).await;
+        stage.declare(Target::ClusterOnlyDown);
+        stage.arrives(Target::ClusterOnlyDown, 300).await;
+        let kept = past(stage);
+        let both = kept == [Path::Emergency, Path::Full];
+        stage.check(both, &format!("the runs that are kept: {kept:?}"));
+        stage.kill_minus_9().await;
+        stage.store.damage(RUNS, b"{\"runs\": 7}");
+        stage.tell("runs.json is damaged");
+        stage.start();
+        stage.declare(Target::Running);
+        stage.arrives(Target::Running, 400).await;
+        let aside = stage.store.read(&format!("{RUNS}.damaged-1")).unwrap();
+        stage.check(aside.is_some(), "the damaged file was not set aside");
+    });
 }
 
 /// A new disk half-way down and half-way up: the marks are on the objects.
