@@ -98,7 +98,7 @@ pub struct Journal {
     /// The episode.
     pub episode: Episode,
     /// Steps whose calls have not returned.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(with = "crate::keys", skip_serializing_if = "BTreeMap::is_empty")]
     pub in_flight: BTreeMap<u64, InFlight>,
     /// Tries by unit and rung.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -15,6 +15,7 @@ pub mod episode;
 pub mod forecast;
 pub mod graph;
 pub mod journal;
+mod keys;
 mod ladder;
 pub mod marks;
 pub mod observe;

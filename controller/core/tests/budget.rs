@@ -17,6 +17,7 @@ use ananke_core::{
     journal::{Event, Journal},
 };
 use ananke_crds::policy::Target;
+use serde::{Deserialize, Serialize};
 use support::{plant, policy, toy::World};
 
 const MANY: u64 = 3_000;
@@ -189,15 +190,42 @@ fn the_budget_shrinks_with_what_is_done() {
     }
 }
 
-/// The journal that is read back decides the same: what was learned is a part of it.
+/// The journal that is read back decides the same: what was learned is a part of it. Its lines are
+/// tagged, as the daemon writes them.
 #[test]
 fn what_was_learned_is_in_the_journal() {
+    #[derive(Serialize, Deserialize)]
+    #[serde(tag = "line")]
+    enum Line {
+        State { journal: Box<Journal> },
+        Event { event: Event },
+    }
+    let back = |line: &Line| -> Line {
+        let text = serde_json::to_string(line).unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    };
     let mut kept = Kept::running();
     for _ in 0..ENOUGH_RUNS {
         kept.outage();
     }
-    let text = serde_json::to_string(&kept.world.journal).unwrap();
-    let read: Journal = serde_json::from_str(&text).unwrap();
-    assert_eq!(read, kept.world.journal);
+    kept.world.mains("ups", false);
+    let read = loop {
+        let (mut read, decision) = (kept.world.journal.clone(), kept.world.round());
+        let event = Event::decided(&read, &decision);
+        let Line::Event { event: same } = back(&Line::Event { event: event.clone() }) else {
+            panic!("an event is read back as an event")
+        };
+        assert_eq!(same, event);
+        read.apply(&same);
+        if let Some(step) = decision.steps.first() {
+            read.apply(&Event::Begun { id: 9_999, at: decision.at, step: step.clone() });
+            break read;
+        }
+    };
+    assert!(!read.in_flight.is_empty());
     assert!(!read.batteries.is_empty() && read.learned != Learned::default());
+    let Line::State { journal } = back(&Line::State { journal: Box::new(read.clone()) }) else {
+        panic!("a state is read back as a state")
+    };
+    assert_eq!(*journal, read);
 }

@@ -28,6 +28,7 @@ pub struct Discharge {
     /// The load over the time since `since`.
     work: Work,
     /// What the charge has fallen through, by band.
+    #[serde(with = "crate::keys")]
     falls: BTreeMap<u8, Fall>,
     /// The smallest fall from one reading to the next, in percent: how coarse the charge is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]

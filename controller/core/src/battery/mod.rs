@@ -49,7 +49,7 @@ pub struct Pace {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct BatteryMemory {
     /// Past discharges by band (0 is below 10 %), the oldest first.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(with = "crate::keys", skip_serializing_if = "BTreeMap::is_empty")]
     pub bands: BTreeMap<u8, Vec<Pace>>,
     /// How many discharges taught something, ever.
     #[serde(skip_serializing_if = "is_zero")]
