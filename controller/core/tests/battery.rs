@@ -4,8 +4,10 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on fails"
 )]
+#![allow(clippy::needless_update, reason = "a reading may come to tell more than a battery needs")]
 
 use ananke_core::{
     battery::{Basis, BatteryMemory, Confidence, Estimate, estimate, full_seconds},
