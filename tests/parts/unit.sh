@@ -2,7 +2,7 @@
 
 part_unit() {
   check "packages" packages nut-server nut-client libnss3-tools openssl openssh-server openssh-client
-  suite "core" cargo test --quiet -p ananke-core --lib --test properties --test forecast
+  suite "core" core_tests
   suite "documents" cargo test --quiet -p ananke-crds --lib
   suite "nut, with a real upsd" cargo test --quiet -p ananke-nut
   suite "hosts, with a real sshd" cargo test --quiet --no-fail-fast -p ananke-hosts
@@ -10,4 +10,14 @@ part_unit() {
   suite "virtual world" cargo test --quiet -p ananke-sim
   suite "evidence of the lab, judged again" cargo test --quiet -p ananke-lab --test recorded
   suite "program" cargo test --quiet -p ananke --lib
+}
+
+# Every test of the core but those of the part `golden`: a new file is not forgotten.
+core_tests() {
+  local file name tests=()
+  for file in controller/core/tests/*.rs; do
+    name=$(basename "$file" .rs)
+    case $name in golden | tables) ;; *) tests+=(--test "$name") ;; esac
+  done
+  cargo test --quiet -p ananke-core --lib "${tests[@]}"
 }
