@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::cgroup::Cgroup;
 use crate::cluster;
 use crate::command::{self, Output};
 use crate::hub::Hub;
@@ -220,6 +221,17 @@ impl Lab {
     /// Control groups are not to be had.
     pub fn command(&self, program: impl AsRef<Path>) -> Result<Command> {
         self.hub.command(program)
+    }
+
+    /// A control group of the lab's for whatever is to be measured by itself, empty at first. It
+    /// goes with the lab, and what runs in it too.
+    ///
+    /// # Errors
+    /// Control groups are not to be had.
+    pub fn control_group(&self, name: &str) -> Result<PathBuf> {
+        let group = Cgroup::lab(&self.paths)?.child(name);
+        group.create()?;
+        Ok(group.path().to_owned())
     }
 
     /// Starts a command of [`Lab::command`] with a log of this name, which it appends to.
