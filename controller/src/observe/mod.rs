@@ -33,8 +33,10 @@ impl Sources {
             let name = supply.name.clone();
             tasks.spawn(supplies::watch(ports.clone(), Arc::clone(board), name, poll));
         }
-        for host in plant.hosts.iter().filter(|host| !host.is_self) {
-            tasks.spawn(hosts::watch(ports.clone(), Arc::clone(board), host.name.clone()));
+        let others: Vec<_> = plant.hosts.iter().filter(|host| !host.is_self).collect();
+        for (at, host) in others.iter().enumerate() {
+            let turn = hosts::turn(at, others.len());
+            tasks.spawn(hosts::watch(ports.clone(), Arc::clone(board), host.name.clone(), turn));
         }
         tasks.spawn(cluster::health(ports.clone(), Arc::clone(board)));
         tasks.spawn(cluster::facts(ports.clone(), Arc::clone(board)));
