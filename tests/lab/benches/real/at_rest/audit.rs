@@ -9,7 +9,7 @@ use std::{
 
 use ananke_lab::Lab;
 use anyhow::{Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::world::SERVER;
 
@@ -19,19 +19,19 @@ const LOG: &str = "/var/log/audit.jsonl";
 
 /// Switches the audit of the daemon's user on; the API server starts anew for it.
 pub(crate) fn begin(lab: &Lab) -> Result<()> {
-    let policy = format!(
-        "{{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived], \
-         rules: [{{level: Metadata, users: [\"{USER}\"]}}, {{level: None}}]}}\n"
-    );
+    let policy = json!({
+        "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+        "rules": [{"level": "Metadata", "users": [USER]}, {"level": "None"}],
+    });
     let arguments = "kube-apiserver-arg: [audit-policy-file=/etc/audit.yaml, \
                      audit-log-path=/var/log/audit.jsonl]\n";
     let write = "printf %s \"$1\" >/etc/audit.yaml && \
                  printf %s \"$2\" >>/etc/rancher/k3s/config.yaml && \
                  systemctl --no-block restart k3s.service";
-    lab.inside(SERVER, &["sh", "-c", write, "sh", &policy, arguments])?;
+    lab.inside(SERVER, &["sh", "-c", write, "sh", &policy.to_string(), arguments])?;
     let end = Instant::now() + Duration::from_secs(60);
-    while !lab.inside_ok(SERVER, &["test", "-e", LOG])? {
-        ensure!(Instant::now() < end, "{SERVER} writes no audit log");
+    while !lab.processes(SERVER)?.iter().any(|p| p.command.contains("audit-policy-file")) {
+        ensure!(Instant::now() < end, "the API server of {SERVER} does not audit");
         thread::sleep(Duration::from_millis(200));
     }
     Ok(())
