@@ -53,6 +53,8 @@ pub(crate) struct Requests {
     pub(crate) watched: BTreeSet<String>,
     /// Watches begun at rest.
     pub(crate) watches: usize,
+    /// Looks for a kind that the API does not have, at rest, by kind.
+    pub(crate) absent: BTreeMap<String, usize>,
     /// Everything else at rest, by verb and path.
     pub(crate) others: BTreeMap<String, usize>,
 }
@@ -78,6 +80,9 @@ impl Requests {
         let uri = text(&event["requestURI"]);
         let is_end = event["stage"] == "ResponseComplete";
         match verb.as_str() {
+            "list" if event["responseStatus"]["code"] == 404 => {
+                *self.absent.entry(kind).or_default() += usize::from(at_rest);
+            }
             "list" if is_end && !uri.contains("continue=") => {
                 // Leases are listed by namespace and by name: each is a feed of its own.
                 let selector = uri.split('?').nth(1).unwrap_or_default();

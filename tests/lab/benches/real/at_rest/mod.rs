@@ -64,21 +64,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let start = account.cpu()?;
     thread::sleep(SETTLE);
     let from = audit::length(&world.lab)?;
-    let (cpu, began) = (account.cpu()?, Instant::now());
+    let (cpu, own, began) = (account.cpu()?, own_cpu(daemon.pid())?, Instant::now());
     let mut highest = Highest::default();
     while began.elapsed() < Duration::from_secs(arguments.seconds) {
         highest.look(daemon.pid(), &account)?;
         thread::sleep(LOOK);
     }
     let (cpu, took) = (account.cpu()?.saturating_sub(cpu), began.elapsed());
+    let own = own_cpu(daemon.pid())?.saturating_sub(own);
     let memory = account.memory()?;
     ensure!(daemon.is_running(), "the daemon has ended:\n{}", daemon.log());
     let requests = audit::read(&world.lab, from)?;
     let pods = world.pods()?;
     println!("\nat rest for {:.0} s, {} hosts, {pods} pods", took.as_secs_f64(), arguments.hosts);
     tell_memory(&memory, &highest);
-    let share = cpu.as_secs_f64() / took.as_secs_f64() * 100.0;
-    say("CPU, ssh included", &format!("{share:.2} % of a core"), "0.5 %");
+    let share = |cpu: Duration| {
+        format!("{:.2} % of a core", cpu.as_secs_f64() / took.as_secs_f64() * 100.0)
+    };
+    say("CPU, ssh included", &share(cpu), "0.5 %");
+    say("  of it the process itself", &share(own), "");
     say("  from its start to Ready", &format!("{:.2} s", start.as_secs_f64()), "");
     tell_requests(&requests);
     daemon.kill()?;
@@ -121,6 +125,16 @@ impl Highest {
     }
 }
 
+/// CPU that a process has used, user and system, without its children.
+fn own_cpu(pid: u32) -> Result<Duration> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).context("the daemon has ended")?;
+    // After the name, which may hold anything: the state, and 11 and 12 places on, in ticks of
+    // 10 ms, the CPU of it.
+    let fields = text.rsplit_once(") ").map(|(_, fields)| fields).unwrap_or_default();
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>);
+    Ok(Duration::from_millis(10 * ticks.sum::<Result<u64, _>>()?))
+}
+
 /// Resident memory of a process, in bytes; nothing when it is gone.
 fn resident(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -154,6 +168,7 @@ fn tell_requests(requests: &audit::Requests) {
     say("lists beyond the first of each feed, from its start", &audit::told(&again), "none");
     let kinds = requests.watched.len();
     say("watches begun at rest, kinds", &format!("{}, {kinds}", requests.watches), "");
+    say("  looks for kinds that the API does not have", &audit::told(&requests.absent), "");
     say("other requests at rest", &audit::told(&requests.others), "");
 }
 
