@@ -16,7 +16,10 @@ use ananke_crds::{
     },
 };
 use ananke_ports::{Clock, Store};
-use notify::{RecursiveMode, Watcher};
+use notify::{
+    EventKind, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode},
+};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 
@@ -307,18 +310,47 @@ impl Source {
 /// Watches the folder, never the file: an editor's rename and a symlink swap show only there.
 fn arm(folder: &Path, hint: &mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
     let hint = hint.clone();
-    let mut watcher = notify::recommended_watcher(move |_| {
-        // One hint that waits is as good as many.
-        let _ = hint.try_send(());
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.map_or(true, |event| may_change(event.kind)) {
+            // One hint that waits is as good as many.
+            let _ = hint.try_send(());
+        }
     })
     .ok()?;
     watcher.watch(folder, RecursiveMode::NonRecursive).ok()?;
     Some(watcher)
 }
 
+/// Whether an event can be one of a change. Reading is told too, and would be its own next cause.
+const fn may_change(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => matches!(access, AccessKind::Close(AccessMode::Write)),
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reading_the_documents_is_no_hint_to_read_them_again() {
+        use notify::event::{CreateKind, DataChange, ModifyKind, RemoveKind, RenameMode};
+        let close = AccessKind::Close;
+        for reading in [AccessKind::Open(AccessMode::Any), close(AccessMode::Read)] {
+            assert!(!may_change(EventKind::Access(reading)), "{reading:?}");
+        }
+        for change in [
+            EventKind::Access(close(AccessMode::Write)),
+            EventKind::Create(CreateKind::File),
+            EventKind::Modify(ModifyKind::Data(DataChange::Any)),
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)),
+            EventKind::Remove(RemoveKind::Folder),
+            EventKind::Other,
+        ] {
+            assert!(may_change(change), "{change:?}");
+        }
+    }
 
     #[test]
     fn a_value_without_effect_is_refused_by_name() {
