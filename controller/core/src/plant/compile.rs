@@ -97,7 +97,7 @@ impl Places<'_> {
             via: supply.via.as_ref().and_then(|via| self.host(via.name.as_str())),
             runtime_factor: supply.trigger.runtime_factor,
             trigger_min_charge: supply.trigger.min_charge.get(),
-            max_on_battery: supply.trigger.max_on_battery.get(),
+            max_on_battery: Some(supply.trigger.max_on_battery.get()).filter(|d| !d.is_zero()),
             max_fall_percent_per_minute: supply.trigger.max_fall.get(),
             debounce: supply.trigger.debounce,
             extrapolate_silence: supply.trigger.on_silence == OnSilence::Extrapolate,

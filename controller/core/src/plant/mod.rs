@@ -22,8 +22,8 @@ pub struct SupplyPlan {
     pub runtime_factor: f64,
     /// Act when the charge is below this, in percent.
     pub trigger_min_charge: u8,
-    /// Act after this long on battery; zero is at once.
-    pub max_on_battery: Duration,
+    /// Act after this long on battery, if time alone is a reason.
+    pub max_on_battery: Option<Duration>,
     /// Act when the charge falls by more than this many percent a minute.
     pub max_fall_percent_per_minute: u8,
     /// Readings in a row that a trigger must hold.

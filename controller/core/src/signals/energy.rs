@@ -78,7 +78,7 @@ mod tests {
             via: None,
             runtime_factor: 1.25,
             trigger_min_charge: 20,
-            max_on_battery: Duration::ZERO,
+            max_on_battery: None,
             max_fall_percent_per_minute: 15,
             debounce: 3,
             extrapolate_silence: true,

@@ -126,7 +126,7 @@ fn heard(memory: &SupplyMemory, reading: &SupplyReading, context: &Context<'_>) 
 }
 
 fn too_long(memory: &SupplyMemory, context: &Context<'_>) -> Option<Cause> {
-    let longest = context.plan.max_on_battery;
+    let longest = context.plan.max_on_battery?;
     (context.now.since(memory.on_battery_since?) >= longest).then(|| Cause {
         trigger: Trigger::TimeOnBattery,
         figures: format!("on battery for {} s", longest.as_secs()),
