@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use ananke_crds::policy::Target;
 
 use crate::{
-    assess::View,
+    assess::{View, evidence},
     conditions::Reason,
     decision::{Blocked, Decision, Effective, Telemetry, UnitReport, Waiting},
     episode::{Episode, EpisodePhase},
@@ -62,6 +62,7 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
         episode,
         began: turns.began,
         ended: turns.ended,
+        off: evidence::news(&walk),
         lasted: turns.lasted,
         way: way(&walk),
         look_again: if busy { LOOK_AGAIN_BUSY } else { LOOK_AGAIN_CALM },

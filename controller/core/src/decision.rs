@@ -64,6 +64,9 @@ pub struct Decision {
     /// The way down that this decision is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way: Option<Way>,
+    /// Hosts that are proven off from now on, or no longer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub off: BTreeMap<String, bool>,
     /// Whether this host is wanted up again after it was powered off.
     pub own_wanted_up: bool,
     /// Look again after this long at the latest.

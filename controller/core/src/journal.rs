@@ -46,6 +46,9 @@ pub enum Event {
         /// anew.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         ended: Vec<String>,
+        /// Hosts that are proven off from now on, or no longer.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        off: BTreeMap<String, bool>,
         /// Whether this host is no longer asked to go off.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         own_wanted_up: bool,
@@ -181,6 +184,9 @@ pub struct HostMemory {
     /// When we last woke it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub woken: Option<Tick>,
+    /// When it was proven off; nothing has been heard of it since, and we have not woken it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proven_off: Option<Tick>,
 }
 
 impl Event {
@@ -192,6 +198,7 @@ impl Event {
             episode: (journal.episode != decision.episode).then(|| decision.episode.clone()),
             began: decision.began.clone(),
             ended: decision.ended.clone(),
+            off: decision.off.clone(),
             own_wanted_up: decision.own_wanted_up,
             batteries: changed(&journal.batteries, &decision.batteries),
             lasted: decision.lasted.clone(),
@@ -219,6 +226,7 @@ impl Journal {
                 episode,
                 began,
                 ended,
+                off,
                 own_wanted_up,
                 batteries,
                 lasted,
@@ -236,6 +244,10 @@ impl Journal {
                 }
                 let turn = |wanted: &Wanted| Turn { since: *at, wanted: *wanted };
                 self.turns.extend(began.iter().map(|(unit, way)| (unit.clone(), turn(way))));
+                for (host, is_off) in off {
+                    let memory = self.hosts.entry(host.clone()).or_default();
+                    memory.proven_off = is_off.then_some(*at);
+                }
                 if *own_wanted_up {
                     self.own_off = false;
                 }
@@ -323,7 +335,10 @@ impl Journal {
                     self.own_fsd_since.entry(supply.clone()).or_insert(at);
                 }
             }
-            Action::Wake { host } => self.hosts.entry(host.clone()).or_default().woken = Some(at),
+            Action::Wake { host } => {
+                let memory = self.hosts.entry(host.clone()).or_default();
+                (memory.woken, memory.proven_off) = (Some(at), None);
+            }
             _ => {}
         }
         self.in_flight.insert(id, InFlight { since: at, step: step.clone() });

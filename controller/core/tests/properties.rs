@@ -143,7 +143,11 @@ fn world(plant: &Plant, throws: &[u8]) -> (Snapshot, Journal) {
         }
         if dice.of(&[true, false]) {
             let tick = dice.tick();
-            let memory = HostMemory { powered_off: Some(tick), woken: dice.of(&[None, Some(NOW)]) };
+            let memory = HostMemory {
+                powered_off: Some(tick),
+                woken: dice.of(&[None, Some(NOW)]),
+                proven_off: None,
+            };
             still.journal.hosts.insert(name.clone(), memory);
         }
     }

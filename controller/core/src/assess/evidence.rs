@@ -1,11 +1,15 @@
 //! Evidence that a host is off. Silence is not it: a host that halts is silent long before it is
 //! off, one that boots is silent too, one behind a dead path is silent for ever.
 
-use super::View;
+use std::collections::BTreeMap;
+
+use super::{State, View};
 use crate::{
     seen::{Seen, Unseen},
     signals::{Power, power_of},
     time::Tick,
+    unit::Kind,
+    walk::Walk,
 };
 
 /// Whether a host is proven off.
@@ -13,18 +17,24 @@ use crate::{
 /// Proof is silence that began after our poweroff, with its path up, for longer than the longest
 /// halt, with no wake by us and no return of mains on its supply since. With no such history,
 /// silence for longer than the longest boot *and* halt. What refuses us or shows another key is
-/// not silent.
+/// not silent. What was proven stays proven, also for a daemon that was restarted since and hears
+/// nobody because the way to it is off too, until it is heard, woken, or mains return.
 pub(super) fn is_proven_off(view: &View<'_>, host: usize) -> bool {
     let Some(Seen::Unknown { why: Unseen::Silent | Unseen::PathDown, since }) = view.facts(host)
     else {
         return false;
     };
+    let Some(name) = view.plant.hosts.get(host).map(|host| &host.name) else { return false };
+    let memory = view.journal.hosts.get(name);
+    let returned = mains_returned(view, host);
+    if let Some(proven) = memory.and_then(|memory| memory.proven_off)
+        && returned.is_none_or(|returned| returned < proven)
+    {
+        return true;
+    }
     let heard_until = path_up_until(view, host);
     // Ticks of before this daemon's start are another's observation.
     let silent_since = (*since).max(view.journal.started);
-    let returned = mains_returned(view, host);
-    let Some(name) = view.plant.hosts.get(host).map(|host| &host.name) else { return false };
-    let memory = view.journal.hosts.get(name);
     let woken = memory.and_then(|memory| memory.woken);
     if let Some(sent) = memory.and_then(|memory| memory.powered_off) {
         let began = (*since).max(sent);
@@ -36,6 +46,24 @@ pub(super) fn is_proven_off(view: &View<'_>, host: usize) -> bool {
     let quiet = [Some(silent_since), woken, returned].into_iter().flatten().max();
     let longest = view.plant.startup.longest_boot + view.plant.shutdown.longest_halt;
     quiet.is_some_and(|quiet| heard_until.since(quiet) > longest)
+}
+
+/// The hosts whose proof is new, or void: what was proven is remembered, for silence cannot prove
+/// it again once the way to the host is off.
+pub(crate) fn news(walk: &Walk<'_>) -> BTreeMap<String, bool> {
+    let view = walk.view;
+    let news = walk.iter().filter(|(_, unit, _)| unit.kind == Kind::Host).filter_map(|it| {
+        let (_, unit, row) = it;
+        let host = unit.host?;
+        let name = &view.plant.hosts.get(host)?.name;
+        let proven = view.journal.hosts.get(name).and_then(|memory| memory.proven_off);
+        let is_off = row.state == State::Down;
+        // Not looked at yet by this daemon: what another saw still holds.
+        let is_unseen =
+            matches!(view.facts(host), None | Some(Seen::Unknown { why: Unseen::NotYet, .. }));
+        (is_off != proven.is_some() && !is_unseen).then(|| (name.clone(), is_off))
+    });
+    news.collect()
 }
 
 /// Until when the way to a host was up: silence of after that proves nothing, and what was proven

@@ -1,7 +1,7 @@
 //! The state of every unit, from observation alone.
 
 mod cluster;
-mod evidence;
+pub(crate) mod evidence;
 mod machines;
 
 pub use cluster::SNAPSHOT_PREFIX;
