@@ -1,13 +1,13 @@
 //! What is news and what is only the time going on.
 
-use ananke_crds::policy::{PowerPolicyStatus, SupplyStatus};
+use ananke_crds::policy::{PowerPolicyStatus, SupplyStatus, UnitStatus};
 
 use super::{Live, Published};
 
 /// Whether the figures that move all the time are news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Figures {
-    /// Another charge, runtime or time left is news.
+    /// Another charge, runtime or time left is news, and another state of a unit nobody wants moved.
     Count,
     /// It is not.
     Aside,
@@ -47,9 +47,17 @@ pub(super) fn status_is_news(
         || before.sentence != *sentence
         || before.observed_generation != *observed_generation
         || before.conditions != *conditions
-        || before.units != *units
+        || before.units.len() != units.len()
+        || before.units.iter().zip(units).any(|(b, a)| unit_is_news(b, a, figures))
         || before.supplies.len() != supplies.len()
         || before.supplies.iter().zip(supplies).any(|(b, a)| supply_is_news(b, a, figures))
+}
+
+/// A unit that may be as it likes moves all the time (volumes come and go, a snapshot grows old):
+/// that is a figure too.
+fn unit_is_news(before: &UnitStatus, after: &UnitStatus, figures: Figures) -> bool {
+    let is_free = before.wanted == "any" && after.wanted == "any" && before.name == after.name;
+    before != after && (figures == Figures::Count || !is_free)
 }
 
 fn supply_is_news(before: &SupplyStatus, after: &SupplyStatus, figures: Figures) -> bool {
