@@ -90,23 +90,31 @@ impl Board {
     pub fn supply(&self, name: &str, now: Tick, look: Result<SupplyReading, Unseen>) {
         // Triggers count readings, also equal ones.
         let counts = look.as_ref().map_or(true, |r| power_of(&r.status) != Power::Mains);
-        self.write(|parts| put(&mut parts.supplies, name, now, look) || counts);
+        self.write(|parts| {
+            let before = parts.supplies.get_mut(name);
+            before.is_some_and(|before| see(before, now, look, PartialEq::eq)) || counts
+        });
     }
 
     /// A host was looked at.
     pub fn host(&self, name: &str, now: Tick, look: Result<HostFacts, Unseen>) {
-        self.write(|parts| put(&mut parts.hosts, name, now, look) | parts.asked_hosts.remove(name));
+        self.write(|parts| {
+            let before = parts.hosts.get_mut(name);
+            before.is_some_and(|before| see(before, now, look, HostFacts::tell_the_same_as))
+                | parts.asked_hosts.remove(name)
+        });
     }
 
     /// The API was asked whether it is ready.
     pub fn api(&self, now: Tick, look: Result<ApiHealth, Unseen>) {
-        self.write(|parts| see(&mut parts.api, now, look));
+        self.write(|parts| see(&mut parts.api, now, look, PartialEq::eq));
     }
 
     /// The cluster's objects were looked at.
     pub fn cluster(&self, now: Tick, look: Result<ClusterFacts, Unseen>) {
         self.write(|parts| {
-            see(&mut parts.cluster, now, look) | std::mem::take(&mut parts.asked_cluster)
+            see(&mut parts.cluster, now, look, PartialEq::eq)
+                | std::mem::take(&mut parts.asked_cluster)
         });
     }
 
@@ -189,24 +197,23 @@ pub fn is_complete(snapshot: &Snapshot) -> bool {
         && looked(&snapshot.cluster)
 }
 
-fn put<T: PartialEq>(
-    map: &mut BTreeMap<String, Seen<T>>,
-    name: &str,
+/// Writes a look down; says whether it tells anything new.
+fn see<T>(
+    before: &mut Seen<T>,
     now: Tick,
     look: Result<T, Unseen>,
+    is_same: impl Fn(&T, &T) -> bool,
 ) -> bool {
-    map.get_mut(name).is_some_and(|before| see(before, now, look))
-}
-
-/// Writes a look down; says whether it tells anything new.
-fn see<T: PartialEq>(before: &mut Seen<T>, now: Tick, look: Result<T, Unseen>) -> bool {
     let after = match look {
         Ok(value) => Seen::known(value, now),
         Err(why) => before.lost(why, now),
     };
     let is_news = match (&*before, &after) {
-        (Seen::Known { value, .. }, Seen::Known { value: other, .. }) => value != other,
-        (before, after) => before != after,
+        (Seen::Known { value, .. }, Seen::Known { value: other, .. }) => !is_same(value, other),
+        (Seen::Unknown { why, since }, Seen::Unknown { why: other, since: later }) => {
+            why != other || since != later
+        }
+        _ => true,
     };
     *before = after;
     is_news

@@ -172,6 +172,40 @@ pub struct HostFacts {
     pub clock_synchronised: Option<bool>,
 }
 
+impl HostFacts {
+    /// Whether these tell the same as those of another look: all but its two clocks, which go on,
+    /// unless its wall clock was stepped meanwhile.
+    pub fn tell_the_same_as(&self, other: &Self) -> bool {
+        let Self {
+            boot_id,
+            uptime_seconds: _,
+            wall_unix_seconds: _,
+            system,
+            server,
+            agent,
+            containers,
+            volumes,
+            snapshot,
+            clock_synchronised,
+        } = self;
+        // Both are cut to whole seconds.
+        self.booted_unix_seconds().abs_diff(other.booted_unix_seconds()) <= 1
+            && *boot_id == other.boot_id
+            && *system == other.system
+            && *server == other.server
+            && *agent == other.agent
+            && *containers == other.containers
+            && *volumes == other.volumes
+            && *snapshot == other.snapshot
+            && *clock_synchronised == other.clock_synchronised
+    }
+
+    /// When it booted, by its own wall clock.
+    fn booted_unix_seconds(&self) -> i64 {
+        self.wall_unix_seconds.saturating_sub_unsigned(self.uptime_seconds)
+    }
+}
+
 /// `systemctl is-system-running`, as far as it matters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

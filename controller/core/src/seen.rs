@@ -1,6 +1,6 @@
 //! A thing seen, and when. Unknown is a value: never a default, never the last one seen.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,8 @@ use crate::time::Tick;
 pub enum Seen<T> {
     /// The thing answered at `at`.
     Known {
-        /// What it said.
-        value: T,
+        /// What it said; shared, for every turn of the loop keeps a snapshot of everything.
+        value: Arc<T>,
         /// When it said so.
         at: Tick,
     },
@@ -72,8 +72,8 @@ impl Unseen {
 
 impl<T> Seen<T> {
     /// Seen now.
-    pub const fn known(value: T, at: Tick) -> Self {
-        Self::Known { value, at }
+    pub fn known(value: T, at: Tick) -> Self {
+        Self::Known { value: Arc::new(value), at }
     }
 
     /// Not seen since.
@@ -82,9 +82,28 @@ impl<T> Seen<T> {
     }
 
     /// The value, if it is known.
-    pub const fn value(&self) -> Option<&T> {
+    pub fn value(&self) -> Option<&T> {
         match self {
             Self::Known { value, .. } => Some(value),
+            Self::Unknown { .. } => None,
+        }
+    }
+
+    /// The value, or why it is not known.
+    pub fn look(&self) -> Result<&T, Unseen> {
+        match self {
+            Self::Known { value, .. } => Ok(value),
+            Self::Unknown { why, .. } => Err(*why),
+        }
+    }
+
+    /// The value, to change it: other snapshots keep theirs.
+    pub fn value_mut(&mut self) -> Option<&mut T>
+    where
+        T: Clone,
+    {
+        match self {
+            Self::Known { value, .. } => Some(Arc::make_mut(value)),
             Self::Unknown { .. } => None,
         }
     }

@@ -125,7 +125,7 @@ fn world(plant: &Plant, throws: &[u8]) -> (Snapshot, Journal) {
     for (name, seen) in &mut still.snapshot.hosts {
         if dice.of(&[true, false, false]) {
             *seen = Seen::unknown(dice.unseen(), dice.tick());
-        } else if let Seen::Known { value, .. } = seen {
+        } else if let Some(value) = seen.value_mut() {
             value.system =
                 dice.of(&[SystemState::Running, SystemState::Running, SystemState::Stopping]);
             for service in [&mut value.server, &mut value.agent].into_iter().flatten() {
@@ -152,7 +152,7 @@ fn world(plant: &Plant, throws: &[u8]) -> (Snapshot, Journal) {
         }
     }
     for (name, seen) in &mut still.snapshot.supplies {
-        if let Seen::Known { value, .. } = seen {
+        if let Some(value) = seen.value_mut() {
             let words = dice.of(&["OL", "OL CHRG", "OB", "OB LB", "FSD OB", "OL CAL", "WAIT", ""]);
             value.status = words.split_whitespace().map(str::to_owned).collect();
             value.charge_percent = dice.of(&[None, Some(0), Some(34), Some(35), Some(100)]);
@@ -174,7 +174,7 @@ fn world(plant: &Plant, throws: &[u8]) -> (Snapshot, Journal) {
         "not ready" => still.snapshot.api = Seen::known(ApiHealth::NotReady, NOW),
         _ => {}
     }
-    if let Seen::Known { value, .. } = &mut still.snapshot.cluster {
+    if let Some(value) = still.snapshot.cluster.value_mut() {
         for node in value.nodes.values_mut() {
             node.unschedulable = dice.of(&[true, false]);
             node.mark =

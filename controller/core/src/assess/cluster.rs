@@ -11,10 +11,10 @@ use crate::{
 };
 
 pub(super) fn api(view: &View<'_>) -> State {
-    match &view.snapshot.api {
-        Seen::Known { value: ApiHealth::Ready, .. } => State::Up,
-        Seen::Known { value: ApiHealth::NotReady, .. } => State::Down,
-        Seen::Unknown { why, .. } => State::Unknown(*why),
+    match view.snapshot.api.look() {
+        Ok(ApiHealth::Ready) => State::Up,
+        Ok(ApiHealth::NotReady) => State::Down,
+        Err(why) => State::Unknown(why),
     }
 }
 

@@ -197,13 +197,11 @@ impl<'a> View<'a> {
     }
 
     fn observed(&self, unit: &Unit) -> State {
-        match self.snapshot.observed.get(&unit.name) {
-            Some(Seen::Known { value: ObservedState::Up, .. }) => State::Up,
-            Some(Seen::Known { value: ObservedState::Started { .. }, .. }) => {
-                State::Part("started, not healthy")
-            }
-            Some(Seen::Known { value: ObservedState::Down { .. }, .. }) => State::Down,
-            Some(Seen::Unknown { why, .. }) => State::Unknown(*why),
+        match self.snapshot.observed.get(&unit.name).map(Seen::look) {
+            Some(Ok(ObservedState::Up)) => State::Up,
+            Some(Ok(ObservedState::Started { .. })) => State::Part("started, not healthy"),
+            Some(Ok(ObservedState::Down { .. })) => State::Down,
+            Some(Err(why)) => State::Unknown(why),
             None => State::Unknown(Unseen::NotYet),
         }
     }

@@ -11,7 +11,7 @@
 mod discharge;
 mod estimate;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -140,7 +140,10 @@ pub(crate) fn believe(
         if let Seen::Known { value, at } = &mut seen {
             memory.hear(value, *at);
             told = estimate(&memory, value, *at);
-            value.runtime_seconds = told.as_ref().map(|estimate| estimate.seconds);
+            let runtime = told.as_ref().map(|estimate| estimate.seconds);
+            if value.runtime_seconds != runtime {
+                Arc::make_mut(value).runtime_seconds = runtime;
+            }
         }
         Believed { memory, seen, estimate: told }
     };

@@ -1,6 +1,6 @@
 //! A world in which every step works.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     marks::Mark,
@@ -65,7 +65,7 @@ impl<'a> World<'a> {
         for seen in self.snapshot.hosts.values_mut() {
             if let Seen::Known { at, value } = seen {
                 *at = now;
-                value.wall_unix_seconds = unix(now);
+                Arc::make_mut(value).wall_unix_seconds = unix(now);
             }
         }
         for seen in self.snapshot.supplies.values_mut() {
@@ -166,7 +166,7 @@ impl<'a> World<'a> {
     }
 
     fn on(&mut self, host: &str, change: impl FnOnce(&mut HostFacts)) {
-        if let Some(Seen::Known { value, .. }) = self.snapshot.hosts.get_mut(host) {
+        if let Some(value) = self.snapshot.hosts.get_mut(host).and_then(Seen::value_mut) {
             change(value);
         }
     }
@@ -174,7 +174,7 @@ impl<'a> World<'a> {
     fn sleep(&mut self, host: &str) {
         let now = self.snapshot.now;
         if let Some(seen) = self.snapshot.hosts.get_mut(host) {
-            if let Seen::Known { value, .. } = seen {
+            if let Some(value) = seen.value() {
                 self.asleep.insert(host.to_owned(), value.clone());
             }
             *seen = Seen::unknown(Unseen::Silent, now);

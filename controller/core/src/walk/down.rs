@@ -15,6 +15,7 @@ use crate::{
 const MARGIN: Duration = Duration::from_secs(5);
 
 pub(super) fn backwards(walk: &mut Walk<'_>) {
+    let deadline = deadline(walk);
     let order: Vec<UnitId> = walk.view.plant.graph.upwards().collect();
     for id in order.into_iter().rev() {
         let mut behind = behind(walk, id);
@@ -25,7 +26,7 @@ pub(super) fn backwards(walk: &mut Walk<'_>) {
         if is_leaving {
             behind = Blockers::NONE;
         }
-        let left = is_out_of_time(walk, id);
+        let left = is_out_of_time(walk, id, deadline);
         let Some(row) = walk.row_mut(id) else { continue };
         if row.wanted == Wanted::Down {
             row.left = left && !(row.state == crate::assess::State::Down);
@@ -52,13 +53,13 @@ fn behind(walk: &Walk<'_>, id: UnitId) -> Blockers {
 }
 
 /// Only under an energy deadline, and without memory or timer: it moves by itself with the load.
-fn is_out_of_time(walk: &Walk<'_>, id: UnitId) -> bool {
+fn is_out_of_time(walk: &Walk<'_>, id: UnitId, deadline: Option<Duration>) -> bool {
     let Some(unit) = walk.unit(id) else { return false };
     if unit.kind == Kind::Own {
         return false;
     }
     let Some(row) = walk.row(id) else { return false };
-    deadline(walk).is_some_and(|left| left < row.tail + MARGIN)
+    deadline.is_some_and(|left| left < row.tail + MARGIN)
 }
 
 /// How long a unit may still take before what is below it runs short of energy; `None` while no

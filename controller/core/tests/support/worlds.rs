@@ -195,7 +195,7 @@ pub(crate) fn running(plant: &Plant) -> Still {
 pub(crate) fn half_way(plant: &Plant) -> Still {
     let mut still =
         Still { snapshot: snapshot(plant), journal: journal(plant, EpisodePhase::Recovering) };
-    if let Seen::Known { value, .. } = &mut still.snapshot.cluster {
+    if let Some(value) = still.snapshot.cluster.value_mut() {
         for object in &mut value.gitops {
             object.suspended = true;
             object.mark = Some(mark("spec.suspend", MARKED));
@@ -206,7 +206,7 @@ pub(crate) fn half_way(plant: &Plant) -> Still {
         }
     }
     for seen in still.snapshot.hosts.values_mut() {
-        if let Seen::Known { value, .. } = seen
+        if let Some(value) = seen.value_mut()
             && value.server.is_some()
         {
             value.snapshot = Some(SnapshotFacts {
