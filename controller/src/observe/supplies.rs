@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ananke_core::time::Tick;
 use ananke_ports::Ports;
 
 use crate::board::Board;
@@ -26,15 +27,23 @@ pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String, poll: D
         complained = read.is_err();
         failures = if read.is_err() { failures + 1 } else { 0 };
         board.supply(&name, ports.clock.now(), read.map_err(|error| error.unseen()));
-        ports.clock.sleep(pause(poll, failures)).await;
+        ports.clock.sleep(pause(poll, failures, ports.clock.now())).await;
     }
 }
 
-/// A server that does not answer is asked ever less often, within bounds: each look may be a new
-/// connection with a TLS handshake and a login.
-fn pause(poll: Duration, failures: u32) -> Duration {
+/// Looks are made on the beat of the poll, however long one takes: supplies with the same poll are
+/// seen together and decided on once. A server that does not answer is asked ever less often,
+/// within bounds: each look may be a new connection with a TLS handshake and a login.
+fn pause(poll: Duration, failures: u32, now: Tick) -> Duration {
     let doubled = poll.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(16)));
-    if failures == 0 { poll } else { doubled.min(LONGEST_PAUSE.max(poll)) }
+    if failures == 0 { until_beat(poll, now) } else { doubled.min(LONGEST_PAUSE.max(poll)) }
+}
+
+/// How long until the next whole multiple of the poll: more than nothing, and the poll at most.
+fn until_beat(poll: Duration, now: Tick) -> Duration {
+    let millis = u64::try_from(poll.as_millis()).unwrap_or(u64::MAX);
+    let since = now.as_millis().checked_rem(millis).unwrap_or_default();
+    poll.saturating_sub(Duration::from_millis(since))
 }
 
 #[cfg(test)]
@@ -43,8 +52,17 @@ mod tests {
 
     #[test]
     fn pauses_grow_within_bounds() {
-        let seconds = |poll, failures| pause(Duration::from_secs(poll), failures).as_secs();
+        let beat = Tick::from_millis(60_000);
+        let seconds = |poll, failures| pause(Duration::from_secs(poll), failures, beat).as_secs();
         assert_eq!([0, 1, 2, 3, 4, 99].map(|failures| seconds(1, failures)), [1, 1, 2, 4, 5, 5]);
         assert_eq!([0, 1, 9].map(|failures| seconds(10, failures)), [10, 10, 10]);
+    }
+
+    #[test]
+    fn looks_are_made_on_the_beat() {
+        let millis =
+            |poll, now| pause(Duration::from_millis(poll), 0, Tick::from_millis(now)).as_millis();
+        assert_eq!([0, 1, 5, 999].map(|now| millis(1000, now)), [1000, 999, 995, 1]);
+        assert_eq!([0, 400, 2_600].map(|now| millis(2500, now)), [2500, 2100, 2400]);
     }
 }
