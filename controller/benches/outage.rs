@@ -16,7 +16,7 @@ use std::{
 
 use ananke::{daemon::Daemon, publish::Publisher, run::Mode, wiring::policy::InForce};
 use ananke_core::{decide::decide, journal::Journal};
-use ananke_crds::policy::{ConditionStatus, Target};
+use ananke_crds::policy::{Condition, ConditionStatus, Target};
 use ananke_sim::{
     build::EMBEDDED_POLICY,
     ports::{MemoryStore, MemoryWorld, WorldHandle as _, ports},
@@ -74,7 +74,7 @@ fn outage(in_force: &Arc<InForce>, world: &World) -> Outage {
         let world = Arc::new(MemoryWorld::new(copy));
         let (_policies, mut policy) = watch::channel(Arc::clone(in_force));
         let mut publisher = Publisher::new(Vec::new());
-        let mut told = publisher.published();
+        let told = publisher.told();
         let all = ports(&world, store.clone());
         let daemon = tokio::spawn(async move {
             let wire = |_: &InForce| Ok(all.clone());
@@ -92,17 +92,18 @@ fn outage(in_force: &Arc<InForce>, world: &World) -> Outage {
         }
         mains(true);
         loop {
-            told.changed().await.unwrap();
-            let told = told.borrow_and_update().clone().unwrap();
-            let ready = |c: &ananke_crds::policy::Condition| {
-                c.condition_type == "Ready" && c.status == ConditionStatus::True
-            };
-            if told.status.effective_target == Some(Target::Running)
-                && told.status.conditions.iter().any(ready)
+            tokio::time::sleep(LOOK).await;
+            let told = told.borrow().clone().unwrap();
+            let decision = &told.scene().decision;
+            if decision.effective.target == Target::Running
+                && decision.units.iter().all(|unit| unit.arrived)
             {
                 break;
             }
         }
+        let ready =
+            |c: &Condition| c.condition_type == "Ready" && c.status == ConditionStatus::True;
+        assert!(told.borrow().as_ref().unwrap().published().status.conditions.iter().any(ready));
         daemon.abort();
         (world.now_millis() - start) / 1000
     });

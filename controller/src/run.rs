@@ -62,7 +62,7 @@ pub struct Loop<'a> {
     publisher: &'a mut Publisher,
     run: Run,
     returns: (mpsc::UnboundedSender<Return>, mpsc::UnboundedReceiver<Return>),
-    last: Option<Decision>,
+    last: Option<Arc<Decision>>,
     /// When a decision was recorded last, and whether everything had been looked at then.
     recorded: Option<(Tick, bool)>,
     /// What keeps the disk from taking the journal.
@@ -172,14 +172,14 @@ impl<'a> Loop<'a> {
     }
 
     /// One turn: look, decide, begin, tell.
-    fn turn(&mut self, in_force: &InForce) -> Duration {
+    fn turn(&mut self, in_force: &Arc<InForce>) -> Duration {
         let now = self.ports.clock.now();
         let unix = self.ports.clock.wall_unix_seconds();
         self.retry_disk(now);
         self.take_requests(unix);
-        let snapshot = self.board.snapshot(now, self.standing.requests(now, unix));
+        let snapshot = Arc::new(self.board.snapshot(now, self.standing.requests(now, unix)));
         let began = Instant::now();
-        let decision = decide(&self.plant, self.recorder.journal(), &snapshot);
+        let decision = Arc::new(decide(&self.plant, self.recorder.journal(), &snapshot));
         self.publisher.metrics().decided(began.elapsed());
         self.remember(&snapshot, &decision, unix);
         if self.mode == Mode::Act {
@@ -191,18 +191,26 @@ impl<'a> Loop<'a> {
         let on_battery = decision.supplies.values().any(|s| s.on_battery_since.is_some());
         self.board.set_pace(if moves || on_battery { Pace::Busy } else { Pace::Calm });
         let scene = PublishedScene {
-            in_force,
-            snapshot: &snapshot,
-            decision: &decision,
-            journal: self.recorder.journal(),
+            in_force: Arc::clone(in_force),
             complete: is_complete(&snapshot),
-            disk: self.disk.as_deref(),
+            snapshot,
+            decision: Arc::clone(&decision),
+            in_flight: self.in_flight(),
+            disk: self.disk.clone(),
             unix_seconds: unix,
+            turned_unix_seconds: jiff::Timestamp::now().as_second(),
         };
-        self.publisher.publish(&self.ports, &scene);
-        let rest = decision.look_again;
+        let tell_again = self.publisher.publish(&self.ports, scene);
+        let rest = tell_again.map_or(decision.look_again, |again| again.min(decision.look_again));
         self.last = Some(decision);
         rest
+    }
+
+    fn in_flight(&self) -> Vec<String> {
+        let steps = self.recorder.journal().in_flight.values().map(|flight| &flight.step);
+        steps
+            .map(|step| format!("{}: {} (try {})", step.unit, step.rung.name(), step.attempt))
+            .collect()
     }
 
     fn take_requests(&mut self, unix_seconds: i64) {
@@ -244,7 +252,8 @@ impl<'a> Loop<'a> {
     /// was looked at once, nor of a world long gone.
     fn is_worth_recording(&self, snapshot: &Snapshot, decision: &Decision) -> bool {
         let differs = self.last.as_ref().is_none_or(|last| {
-            last.steps != decision.steps
+            // That steps were begun is an event of its own.
+            (last.steps != decision.steps && !decision.steps.is_empty())
                 || last.effective != decision.effective
                 || last.blocked != decision.blocked
         });

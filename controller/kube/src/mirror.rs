@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use ananke_crds::policy::{GROUP, KIND, VERSION};
+use ananke_crds::policy::{GROUP, KIND, PowerPolicyStatus, VERSION};
 use ananke_ports::{ClusterError, Publication};
 use kube::core::{
     Request,
     params::{Patch, PatchParams},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
@@ -56,7 +56,7 @@ struct Memory {
     epoch: u64,
     name: String,
     spec: Option<Arc<Value>>,
-    status: Option<Value>,
+    status: Option<PowerPolicyStatus>,
     generation: Option<i64>,
     conflict: Option<(Instant, String)>,
     ours: VecDeque<String>,
@@ -142,7 +142,7 @@ impl Mirror {
         {
             return Err(ClusterError::Conflict { message: message.clone() });
         }
-        let body = document(&publication.name, "spec", &publication.spec);
+        let body = document(&publication.name, "spec", &*publication.spec);
         let call = Call::writes(format!("patch {PLURAL}/{}", publication.name));
         let patch = Patch::Apply(&body);
         let request = Request::new(collection()).patch(
@@ -218,7 +218,7 @@ fn collection() -> String {
 }
 
 /// The document with one of its halves.
-fn document(name: &str, half: &str, value: &Value) -> Value {
+fn document(name: &str, half: &str, value: &impl Serialize) -> Value {
     json!({
         "apiVersion": format!("{GROUP}/{VERSION}"),
         "kind": KIND,
@@ -229,15 +229,13 @@ fn document(name: &str, half: &str, value: &Value) -> Value {
 
 /// The status, said of the generation of the spec that it is about: `kubectl wait` takes no
 /// condition of an older one. Only the API counts generations, so only here are they known.
-fn observed(status: &Value, generation: Option<i64>) -> Value {
+fn observed(status: &PowerPolicyStatus, generation: Option<i64>) -> PowerPolicyStatus {
     let mut status = status.clone();
-    let (Some(generation), Some(fields)) = (generation, status.as_object_mut()) else {
-        return status;
-    };
-    fields.insert("observedGeneration".to_owned(), json!(generation));
-    let conditions = fields.get_mut("conditions").and_then(Value::as_array_mut);
-    for condition in conditions.into_iter().flatten().filter_map(Value::as_object_mut) {
-        condition.insert("observedGeneration".to_owned(), json!(generation));
+    if generation.is_some() {
+        status.observed_generation = generation;
+        for condition in &mut status.conditions {
+            condition.observed_generation = generation;
+        }
     }
     status
 }
@@ -248,12 +246,18 @@ mod tests {
 
     #[test]
     fn a_status_is_said_of_the_generation_that_was_applied() {
-        let status = json!({"state": "Running", "conditions": [{"type": "Ready"}]});
-        let wanted = json!({
-            "state": "Running",
-            "observedGeneration": 3,
-            "conditions": [{"type": "Ready", "observedGeneration": 3}]
-        });
+        let read = |status: Value| serde_json::from_value::<PowerPolicyStatus>(status).unwrap();
+        let ready = |generation: Option<i64>| {
+            json!({
+                "type": "Ready", "status": "True", "reason": "ReconciliationSucceeded",
+                "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+                "observedGeneration": generation
+            })
+        };
+        let status = read(json!({"state": "Running", "conditions": [ready(None)]}));
+        let wanted = read(json!({
+            "state": "Running", "observedGeneration": 3, "conditions": [ready(Some(3))]
+        }));
         assert_eq!(observed(&status, Some(3)), wanted);
         assert_eq!(observed(&status, None), status);
     }

@@ -6,6 +6,7 @@ use ananke_core::{
     seen::Unseen,
     step::PodRef,
 };
+use ananke_crds::policy::PowerPolicyStatus;
 use async_trait::async_trait;
 
 /// The Kubernetes API.
@@ -72,7 +73,7 @@ pub struct Publication {
     /// Its spec, as the document has it.
     pub spec: Arc<serde_json::Value>,
     /// Its status.
-    pub status: Arc<serde_json::Value>,
+    pub status: Arc<PowerPolicyStatus>,
 }
 
 /// An Event.

@@ -158,7 +158,7 @@ impl Instance {
         cancel: &CancellationToken,
     ) -> Result<tokio::task::JoinHandle<()>, Failure> {
         let stop = cancel.clone().cancelled_owned();
-        let told = publisher.published();
+        let told = publisher.told();
         let (address, server) = http::serve(self.config.listen, told, publisher.metrics(), stop)
             .await
             .map_err(|error| {

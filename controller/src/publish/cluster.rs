@@ -10,11 +10,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{
-    Published, Scene, StepNote,
-    metrics::Metrics,
-    news::{Figures, status_is_news},
-};
+use super::{Published, Scene, StepNote, metrics::Metrics, news::status_is_news};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Changes closer together than this are told together.
@@ -46,14 +42,17 @@ impl Mirror {
         Self { news, api_up, events, _tasks: tasks }
     }
 
-    pub(super) fn turn(&self, scene: &Scene<'_>, published: &Arc<Published>) {
+    pub(super) fn turn(&self, scene: &Scene) {
         let up = scene.snapshot.api.value() == Some(&ApiHealth::Ready);
         self.api_up.send_if_modified(|before| std::mem::replace(before, up) != up);
+    }
+
+    pub(super) fn tell(&self, published: &Arc<Published>) {
         self.news.send_if_modified(|before| {
             let is_news = before.as_ref().is_none_or(|before| {
                 before.metadata != published.metadata
                     || before.spec != published.spec
-                    || status_is_news(&before.status, &published.status, Figures::Aside)
+                    || status_is_news(&before.status, &published.status)
             });
             if is_news {
                 *before = Some(Arc::clone(published));
@@ -95,8 +94,8 @@ fn publication(published: &Published) -> Publication {
     }
     Publication {
         name: published.metadata.name.clone(),
-        spec: Arc::clone(&published.spec),
-        status: Arc::new(serde_json::to_value(status).unwrap_or_default()),
+        spec: published.spec.value(),
+        status: Arc::new(status),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Metrics that alerts rest on: is the loop alive, what was proven when, what did people ask for.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
-use ananke_core::unit::Kind;
+use ananke_core::{decision::UnitReport, unit::Kind};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{family::Family, gauge::Gauge},
@@ -40,7 +40,8 @@ type FloatGauge = Gauge<f64, AtomicU64>;
 pub(super) struct Gauges {
     turned: FloatGauge,
     verified: Family<StageLabels, FloatGauge>,
-    verified_of: Mutex<BTreeSet<StageLabels>>,
+    /// When what is no longer so was last proven.
+    past: Mutex<BTreeMap<StageLabels, f64>>,
     flags: Family<FlagLabels, Gauge>,
     overrides: Family<OverrideLabels, Gauge>,
     mirror_differs: Gauge,
@@ -73,12 +74,20 @@ impl Gauges {
         );
     }
 
-    /// One turn. Nothing here is finer than a second, and turns may follow one another faster.
-    pub(super) fn passed(&self, scene: &Scene<'_>) {
-        let now = before(scene, Duration::ZERO);
-        if self.turned.set(now).to_bits() == now.to_bits() {
-            return;
+    /// A turn follows another: what was proven in the last one and is no longer so stays on record.
+    pub(super) fn passed(&self, last: &Scene, now: &Scene) {
+        let pairs = last.decision.units.iter().zip(&now.decision.units);
+        let left = pairs.filter(|(last, now)| last.state != now.state && is_proven(last));
+        for (unit, _) in left {
+            let labels = StageLabels { unit: unit.name.clone(), stage: unit.state.clone() };
+            let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+            past.insert(labels, before(last, age(last, &unit.name)));
         }
+    }
+
+    /// Everything that is read off the last turn.
+    pub(super) fn read(&self, scene: &Scene) {
+        self.turned.set(before(scene, Duration::ZERO));
         self.verify(scene);
         self.flag(scene);
         self.overrule(scene);
@@ -91,28 +100,22 @@ impl Gauges {
 
     /// A state between up and down proves neither, and an unknown one nothing. What was proven
     /// stays on record until its unit is no longer in the policy.
-    fn verify(&self, scene: &Scene<'_>) {
+    fn verify(&self, scene: &Scene) {
         let units = &scene.decision.units;
         let names: BTreeSet<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
-        let mut verified = self.verified_of.lock().unwrap_or_else(PoisonError::into_inner);
-        verified.retain(|labels| {
-            let stays = names.contains(labels.unit.as_str());
-            if !stays {
-                self.verified.remove(labels);
-            }
-            stays
-        });
-        let proven = units.iter().filter(|unit| {
-            matches!(unit.state.as_str(), "up" | "down") && is_looked_at(&unit.name)
-        });
-        for unit in proven {
+        self.verified.clear();
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        past.retain(|labels, _| names.contains(labels.unit.as_str()));
+        for (labels, at) in past.iter() {
+            self.verified.get_or_create(labels).set(*at);
+        }
+        for unit in units.iter().filter(|unit| is_proven(unit)) {
             let labels = StageLabels { unit: unit.name.clone(), stage: unit.state.clone() };
             self.verified.get_or_create(&labels).set(before(scene, age(scene, &unit.name)));
-            verified.insert(labels);
         }
     }
 
-    fn flag(&self, scene: &Scene<'_>) {
+    fn flag(&self, scene: &Scene) {
         self.flags.clear();
         for (supply, seen) in &scene.snapshot.supplies {
             for flag in seen.value().into_iter().flat_map(|reading| &reading.status) {
@@ -122,7 +125,7 @@ impl Gauges {
         }
     }
 
-    fn overrule(&self, scene: &Scene<'_>) {
+    fn overrule(&self, scene: &Scene) {
         self.overrides.clear();
         let asked = &scene.snapshot.requests;
         let hold = asked.hold.iter().map(|_| ("hold", ""));
@@ -137,14 +140,14 @@ impl Gauges {
 }
 
 /// The world's time so long ago, in seconds since 1970.
-fn before(scene: &Scene<'_>, ago: Duration) -> f64 {
+fn before(scene: &Scene, ago: Duration) -> f64 {
     let now = u64::try_from(scene.unix_seconds).unwrap_or(0);
     Duration::from_secs(now.saturating_sub(ago.as_secs())).as_secs_f64()
 }
 
 /// How old the proof of a unit's state is. A host is asked now and then: its last answer is the
 /// proof. Watches and proofs by silence are of now.
-fn age(scene: &Scene<'_>, unit: &str) -> Duration {
+fn age(scene: &Scene, unit: &str) -> Duration {
     let answered = unit
         .split_once('/')
         .filter(|(kind, _)| {
@@ -152,6 +155,11 @@ fn age(scene: &Scene<'_>, unit: &str) -> Duration {
         })
         .and_then(|(_, host)| scene.snapshot.hosts.get(host)?.at());
     answered.map(|at| scene.snapshot.now.since(at)).unwrap_or_default()
+}
+
+/// Whether a unit is proven up or down now.
+fn is_proven(unit: &UnitReport) -> bool {
+    matches!(unit.state.as_str(), "up" | "down") && is_looked_at(&unit.name)
 }
 
 /// A supply has no state of its own, and a path without a host is taken to be up.

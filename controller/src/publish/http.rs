@@ -8,14 +8,14 @@ use warp::{
     http::{StatusCode, header},
 };
 
-use super::{Published, metrics::Metrics};
+use super::{self as publish, metrics::Metrics};
 
 mod page;
 
 /// What is told last, and since when by this process's clock.
-pub type Told = watch::Receiver<Option<Arc<Published>>>;
+pub type Told = watch::Receiver<Option<Arc<publish::Told>>>;
 
-type Latest = Option<Arc<Published>>;
+type Latest = Option<Arc<publish::Told>>;
 
 /// The loop makes a turn every few seconds; older than this it is stuck.
 const STALE: Duration = Duration::from_secs(60);
@@ -49,8 +49,9 @@ fn routes(
     address: SocketAddr,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
     let with_told = warp::any().map(move || told.borrow().clone());
-    let metrics = warp::path!("metrics")
-        .map(move || text("text/plain; version=0.0.4; charset=utf-8", metrics.text()));
+    let metrics = warp::path!("metrics").and(with_told.clone()).map(move |told: Latest| {
+        text("text/plain; version=0.0.4; charset=utf-8", metrics.text(told.as_deref()))
+    });
     let health =
         warp::path!("healthz").and(with_told.clone()).map(|told: Latest| healthy(told.as_ref()));
     let ready =
@@ -58,7 +59,7 @@ fn routes(
     let state =
         warp::path!("status").and(with_told.clone()).map(|told: Latest| status(told.as_ref()));
     let page = warp::path::end().and(with_told).map(|told: Latest| {
-        let page = page::page(told.as_deref());
+        let page = page::page(told.as_deref().map(|told| told.published().as_ref()));
         text("text/html; charset=utf-8", page)
     });
     let found = metrics.or(health).unify().or(ready).unify().or(state).unify().or(page).unify();
@@ -130,16 +131,16 @@ fn now_unix() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-fn healthy(told: Option<&Arc<Published>>) -> warp::reply::Response {
+fn healthy(told: Option<&Arc<publish::Told>>) -> warp::reply::Response {
     let stale = i64::try_from(STALE.as_secs()).unwrap_or(i64::MAX);
     let alive = told
         .as_ref()
-        .is_none_or(|told| now_unix().saturating_sub(told.live.turned_unix_seconds) <= stale);
+        .is_none_or(|told| now_unix().saturating_sub(told.scene().turned_unix_seconds) <= stale);
     said(alive, "the loop has made no turn for a minute")
 }
 
-fn ready(told: Option<&Arc<Published>>) -> warp::reply::Response {
-    let complete = told.is_some_and(|told| told.live.complete);
+fn ready(told: Option<&Arc<publish::Told>>) -> warp::reply::Response {
+    let complete = told.is_some_and(|told| told.scene().complete);
     said(complete, "not everything was looked at yet")
 }
 
@@ -152,9 +153,9 @@ fn said(yes: bool, no: &'static str) -> warp::reply::Response {
     }
 }
 
-fn status(told: Option<&Arc<Published>>) -> warp::reply::Response {
+fn status(told: Option<&Arc<publish::Told>>) -> warp::reply::Response {
     match told {
-        Some(told) => warp::reply::json(told.as_ref()).into_response(),
+        Some(told) => warp::reply::json(told.published().as_ref()).into_response(),
         None => said(false, "nothing was decided yet"),
     }
 }

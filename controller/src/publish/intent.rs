@@ -43,7 +43,7 @@ impl Teller {
         Self { told: None }
     }
 
-    pub(super) fn turn(&mut self, ports: &Ports, scene: &Scene<'_>) {
+    pub(super) fn turn(&mut self, ports: &Ports, scene: &Scene) {
         let effective = &scene.decision.effective;
         let arrived = scene.decision.units.iter().all(|unit| unit.arrived);
         let state = match (effective.target, arrived) {

@@ -18,7 +18,7 @@ use prometheus_client::{
 };
 use std::sync::atomic::AtomicU64;
 
-use super::{Published, Scene, StepNote, gauges::Gauges};
+use super::{Published, Scene, StepNote, Told, gauges::Gauges};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TargetLabels {
@@ -202,21 +202,23 @@ impl Metrics {
         self.gauges.mirror(differs);
     }
 
-    /// Time passed, with news or without.
-    pub(super) fn passed(&self, scene: &Scene<'_>) {
-        self.gauges.passed(scene);
+    /// A turn follows another.
+    pub(super) fn passed(&self, before: &Scene, after: &Scene) {
+        self.gauges.passed(before, after);
     }
 
-    /// One turn.
-    pub(super) fn turn(&self, scene: &Scene<'_>, published: &Published) {
+    /// Everything that is read off the last turn.
+    fn read(&self, told: &Told) {
+        let scene = told.scene();
         self.target(scene);
-        self.conditions(published);
+        self.conditions(told.published());
         self.units(scene);
         self.supplies(scene);
         self.times(scene);
+        self.gauges.read(scene);
     }
 
-    fn target(&self, scene: &Scene<'_>) {
+    fn target(&self, scene: &Scene) {
         let effective = &scene.decision.effective;
         self.target.clear();
         self.target
@@ -245,7 +247,7 @@ impl Metrics {
         }
     }
 
-    fn units(&self, scene: &Scene<'_>) {
+    fn units(&self, scene: &Scene) {
         self.units.clear();
         for unit in &scene.decision.units {
             let labels = UnitLabels { unit: unit.name.clone(), state: unit.state.clone() };
@@ -253,7 +255,7 @@ impl Metrics {
         }
     }
 
-    fn supplies(&self, scene: &Scene<'_>) {
+    fn supplies(&self, scene: &Scene) {
         self.supply_status.clear();
         self.supply_charge.clear();
         self.supply_runtime.clear();
@@ -284,8 +286,8 @@ impl Metrics {
         }
     }
 
-    fn times(&self, scene: &Scene<'_>) {
-        let decision = scene.decision;
+    fn times(&self, scene: &Scene) {
+        let decision = &scene.decision;
         for (path, budget) in Path::ALL.iter().zip([decision.budget, decision.full_budget]) {
             let labels = BudgetLabels { path: path.name().into(), quantile: "0.95".into() };
             self.budget.get_or_create(&labels).set(budget.as_secs_f64());
@@ -293,10 +295,14 @@ impl Metrics {
         self.slack.set(decision.slack_seconds().unwrap_or(f64::INFINITY));
     }
 
-    /// The text that Prometheus reads.
-    pub fn text(&self) -> String {
+    /// The text that Prometheus reads, of the last turn.
+    pub fn text(&self, told: Option<&Told>) -> String {
         let mut text = String::new();
+        // Two scrapers at once must not read one another's half.
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(told) = told {
+            self.read(told);
+        }
         if encode(&mut text, &registry).is_err() {
             tracing::error!("metrics could not be written");
         }

@@ -8,18 +8,18 @@ mod intent;
 pub mod metrics;
 mod news;
 mod notify;
+mod scene;
 mod sentence;
+mod spec;
 mod status;
 mod systemd;
+mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
 use ananke_core::{
-    conditions::{Condition, conditions},
-    decision::Decision,
-    journal::Journal,
-    observe::Snapshot,
     step::{Outcome, PlannedStep},
+    time::Tick,
 };
 use ananke_crds::{host_config::Notification, policy::PowerPolicyStatus};
 use ananke_ports::Ports;
@@ -27,29 +27,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use self::news::Figures;
-use crate::{state, wiring::policy::InForce};
+use crate::state;
 
+pub use scene::{Scene, Told};
 pub use sentence::span;
+pub use spec::Spec;
 pub use status::timestamp;
-
-/// Everything that one turn of the loop has to tell.
-pub struct Scene<'a> {
-    /// The policy in force.
-    pub in_force: &'a InForce,
-    /// What was seen.
-    pub snapshot: &'a Snapshot,
-    /// What was decided.
-    pub decision: &'a Decision,
-    /// What is remembered.
-    pub journal: &'a Journal,
-    /// Whether everything was looked at once.
-    pub complete: bool,
-    /// What keeps the disk from taking the journal, if anything.
-    pub disk: Option<&'a str>,
-    /// The wall clock, seconds since 1970.
-    pub unix_seconds: i64,
-}
 
 /// What is told: `status.json`, `/status` and the page are made of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,7 +45,8 @@ pub struct Published {
     /// Its name.
     pub metadata: PublishedMetadata,
     /// The document's spec.
-    pub spec: Arc<serde_json::Value>,
+    #[schemars(with = "serde_json::Value")]
+    pub spec: Arc<Spec>,
     /// The status, as in the cluster, with the figures that change all the time.
     pub status: PowerPolicyStatus,
     /// What only this host tells.
@@ -127,10 +111,12 @@ pub struct Failure {
 
 /// Tells.
 pub struct Publisher {
-    told: Option<Arc<Published>>,
-    written_at: i64,
-    written: Option<Arc<Published>>,
-    out: watch::Sender<Option<Arc<Published>>>,
+    told: Option<Arc<Told>>,
+    /// Whether there was news since something was written out.
+    is_pending: bool,
+    /// What was written out last, and when.
+    written: Option<(Arc<Published>, Tick)>,
+    out: watch::Sender<Option<Arc<Told>>>,
     metrics: Arc<metrics::Metrics>,
     pager: notify::Pager,
     systemd: systemd::Systemd,
@@ -139,17 +125,19 @@ pub struct Publisher {
 }
 
 /// The status file is written at least this often, so that its age tells a dead daemon.
-const REWRITE_SECONDS: i64 = 30;
+const REWRITE: Duration = Duration::from_secs(30);
 /// On battery, when nothing but the figures has changed: a UPS refreshes every few seconds, and an
 /// SD card is not worn out by a long outage.
-const FIGURES_SECONDS: i64 = 5;
+const FIGURES: Duration = Duration::from_secs(5);
+/// News this close together is written out together: steps come in bursts, and readers do not.
+const SETTLE: Duration = Duration::from_secs(1);
 
 impl Publisher {
     /// Tells to nobody yet but the status file, systemd, and these commands.
     pub fn new(notify: Vec<Notification>) -> Self {
         Self {
             told: None,
-            written_at: 0,
+            is_pending: false,
             written: None,
             out: watch::Sender::new(None),
             metrics: Arc::new(metrics::Metrics::new()),
@@ -161,7 +149,7 @@ impl Publisher {
     }
 
     /// What was told last, for the page.
-    pub fn published(&self) -> watch::Receiver<Option<Arc<Published>>> {
+    pub fn told(&self) -> watch::Receiver<Option<Arc<Told>>> {
         self.out.subscribe()
     }
 
@@ -193,77 +181,54 @@ impl Publisher {
         }
     }
 
-    /// Tells one turn.
-    pub fn publish(&mut self, ports: &Ports, scene: &Scene<'_>) {
-        let conditions = verdict(scene);
-        let before = self.told.take();
-        let published = Arc::new(Published {
-            api_version: "ananke.dev/v1alpha1".into(),
-            kind: "PowerPolicy".into(),
-            metadata: PublishedMetadata { name: scene.in_force.name().to_owned() },
-            spec: Arc::clone(&scene.in_force.spec_json),
-            live: status::live(scene),
-            status: status::status(scene, &conditions, before.as_ref().map(|b| &b.status)),
-        });
-        self.intent.turn(ports, scene);
-        self.systemd.turn(scene.complete, published.status.sentence.as_deref().unwrap_or_default());
-        self.metrics.passed(scene);
-        if before.as_deref().is_none_or(|before| news::is_news(before, &published, Figures::Count))
-        {
-            self.metrics.turn(scene, &published);
-            self.pager.turn(before.as_ref().map(|b| &b.status), &published, scene);
+    /// Tells one turn: news within a second, other figures now and then, and all to whoever asks.
+    /// Returns when it wants to tell again, if there is news that nobody was told yet.
+    pub fn publish(&mut self, ports: &Ports, scene: Scene) -> Option<Duration> {
+        let before = self.told.as_deref().map(Told::scene);
+        self.is_pending |= before.is_none_or(|before| news::is_news(before, &scene));
+        if let Some(before) = before {
+            self.metrics.passed(before, &scene);
         }
+        let written = self.written.as_ref().map(|(written, _)| Arc::clone(written));
+        let told = Arc::new(Told::new(scene, written));
+        if self.until_due(told.scene()).is_zero() {
+            self.write_out(ports, &told);
+        }
+        self.intent.turn(ports, told.scene());
+        self.systemd.turn(told.scene().complete);
         if let Some(cluster) = &self.cluster {
-            cluster.turn(scene, &published);
+            cluster.turn(told.scene());
         }
-        self.write(ports, scene.unix_seconds, &published);
-        self.told = Some(Arc::clone(&published));
-        self.out.send_replace(Some(published));
+        let wants = self.is_pending.then(|| self.until_due(told.scene()));
+        self.told = Some(Arc::clone(&told));
+        self.out.send_replace(Some(told));
+        wants
     }
 
-    /// Writes `status.json` when something a person would see has changed, and now and then.
-    fn write(&mut self, ports: &Ports, unix_seconds: i64, published: &Arc<Published>) {
-        let on_battery = published.live.seconds_left.is_some();
-        let pause = if on_battery { FIGURES_SECONDS } else { REWRITE_SECONDS };
-        let written = self.written.as_deref();
-        let is_news = written.is_none_or(|b| news::is_news(b, published, Figures::Aside));
-        if !is_news && unix_seconds - self.written_at < pause {
-            return;
+    /// How long what was written out last may stand.
+    fn until_due(&self, scene: &Scene) -> Duration {
+        let pause = match scene.decision.seconds_left {
+            _ if self.is_pending => SETTLE,
+            Some(_) => FIGURES,
+            None => REWRITE,
+        };
+        let age = self.written.as_ref().map(|(_, at)| scene.decision.at.since(*at));
+        age.map_or(Duration::ZERO, |age| pause.saturating_sub(age))
+    }
+
+    fn write_out(&mut self, ports: &Ports, told: &Told) {
+        let (scene, published) = (told.scene(), told.published());
+        self.systemd.says(published.status.sentence.as_deref().unwrap_or_default());
+        let before = self.written.as_ref().map(|(written, _)| &written.status);
+        self.pager.turn(before, published, scene);
+        if let Some(cluster) = &self.cluster {
+            cluster.tell(published);
         }
         let text = serde_json::to_vec_pretty(published.as_ref()).unwrap_or_default();
         if let Err(error) = ports.store.write(state::STATUS, &text) {
             tracing::debug!("{error}");
         }
-        self.written_at = unix_seconds;
-        self.written = Some(Arc::clone(published));
+        self.written = Some((Arc::clone(published), scene.decision.at));
+        self.is_pending = false;
     }
-}
-
-/// The conditions of a turn: the core's, under what only the shell knows.
-fn verdict(scene: &Scene<'_>) -> Vec<Condition> {
-    use ananke_core::{
-        conditions::{Reason, Status},
-        decision::Blocked,
-    };
-    let mut all = match &scene.in_force.problem {
-        None => conditions(scene.decision),
-        Some(problem) => {
-            let mut decision = scene.decision.clone();
-            decision.blocked.push(Blocked {
-                unit: None,
-                reason: Reason::InvalidPolicy,
-                message: problem.clone(),
-            });
-            conditions(&decision)
-        }
-    };
-    if let Some(disk) = scene.disk {
-        all.push(Condition {
-            kind: "JournalWritable".into(),
-            status: Status::False,
-            reason: Reason::ManualActionRequired,
-            message: disk.to_owned(),
-        });
-    }
-    all
 }

@@ -24,7 +24,7 @@ impl Pager {
         &self,
         before: Option<&PowerPolicyStatus>,
         published: &Published,
-        scene: &Scene<'_>,
+        scene: &Scene,
     ) {
         let Some(before) = before.filter(|_| scene.complete) else { return };
         let after = &published.status;

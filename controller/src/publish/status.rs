@@ -21,11 +21,11 @@ pub fn timestamp(unix_seconds: i64) -> String {
 }
 
 pub(super) fn status(
-    scene: &Scene<'_>,
+    scene: &Scene,
     verdict: &[Verdict],
     before: Option<&PowerPolicyStatus>,
 ) -> PowerPolicyStatus {
-    let decision = scene.decision;
+    let decision = &scene.decision;
     let ready = verdict
         .iter()
         .any(|condition| condition.kind == "Ready" && condition.status == Status::True);
@@ -55,7 +55,7 @@ pub(super) fn status(
     }
 }
 
-fn phase(scene: &Scene<'_>) -> String {
+fn phase(scene: &Scene) -> String {
     let phases = scene.decision.supplies.values().map(|memory| memory.phase);
     match phases.max_by_key(|phase| (*phase != Phase::Clear, *phase == Phase::Falling)) {
         Some(Phase::Falling) => "falling",
@@ -65,14 +65,14 @@ fn phase(scene: &Scene<'_>) -> String {
     .into()
 }
 
-fn reason(scene: &Scene<'_>, unit: &str) -> Option<String> {
+fn reason(scene: &Scene, unit: &str) -> Option<String> {
     let waiting = scene.decision.waiting.iter().find(|waiting| waiting.unit == unit)?;
     Some(waiting.reason.as_str().to_owned())
 }
 
 /// Since when a unit is in its state, as far as this daemon saw it.
 fn since(
-    scene: &Scene<'_>,
+    scene: &Scene,
     unit: &str,
     state: &str,
     before: Option<&PowerPolicyStatus>,
@@ -82,7 +82,7 @@ fn since(
 }
 
 /// The transition time moves with the status only, as the API conventions say.
-fn dated(scene: &Scene<'_>, condition: &Verdict, before: Option<&PowerPolicyStatus>) -> Condition {
+fn dated(scene: &Scene, condition: &Verdict, before: Option<&PowerPolicyStatus>) -> Condition {
     let status = match condition.status {
         Status::True => ConditionStatus::True,
         Status::False => ConditionStatus::False,
@@ -104,12 +104,12 @@ fn dated(scene: &Scene<'_>, condition: &Verdict, before: Option<&PowerPolicyStat
     }
 }
 
-fn wall(scene: &Scene<'_>, at: Tick) -> String {
+fn wall(scene: &Scene, at: Tick) -> String {
     let ago = scene.snapshot.now.since(at).as_secs();
     timestamp(scene.unix_seconds.saturating_sub(i64::try_from(ago).unwrap_or(i64::MAX)))
 }
 
-fn supplies(scene: &Scene<'_>) -> Vec<SupplyStatus> {
+fn supplies(scene: &Scene) -> Vec<SupplyStatus> {
     let status = |(name, seen): (&String, &Seen<ananke_core::observe::SupplyReading>)| {
         let reading = seen.value();
         let believed = scene.decision.telemetry.get(name);
@@ -132,17 +132,12 @@ fn supplies(scene: &Scene<'_>) -> Vec<SupplyStatus> {
     scene.snapshot.supplies.iter().map(status).collect()
 }
 
-pub(super) fn live(scene: &Scene<'_>) -> Live {
-    let decision = scene.decision;
-    let in_flight = scene.journal.in_flight.values().map(|flight| &flight.step);
+pub(super) fn live(scene: &Scene) -> Live {
+    let decision = &scene.decision;
     Live {
-        // This machine's clock, also over a world whose time runs faster: readers tell from it
-        // whether the daemon is alive.
-        turned_unix_seconds: jiff::Timestamp::now().as_second(),
+        turned_unix_seconds: scene.turned_unix_seconds,
         complete: scene.complete,
-        steps: in_flight
-            .map(|step| format!("{}: {} (try {})", step.unit, step.rung.name(), step.attempt))
-            .collect(),
+        steps: scene.in_flight.clone(),
         leaves: decision
             .waiting
             .iter()

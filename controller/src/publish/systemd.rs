@@ -14,18 +14,26 @@ impl Systemd {
     }
 
     /// One turn of the loop: a loop that is stuck pets no watchdog, and systemd starts it anew.
-    pub(super) fn turn(&mut self, complete: bool, sentence: &str) {
-        let mut states = vec![NotifyState::Watchdog];
+    pub(super) fn turn(&mut self, complete: bool) {
         if complete && !self.ready {
             self.ready = true;
-            states.push(NotifyState::Ready);
+            notify(&[NotifyState::Watchdog, NotifyState::Ready]);
+        } else {
+            notify(&[NotifyState::Watchdog]);
         }
+    }
+
+    /// What is going on, in a sentence.
+    pub(super) fn says(&mut self, sentence: &str) {
         if self.told != sentence {
             sentence.clone_into(&mut self.told);
-            states.push(NotifyState::Status(sentence));
+            notify(&[NotifyState::Status(sentence)]);
         }
-        if let Err(error) = sd_notify::notify(&states) {
-            tracing::debug!("systemd was not told: {error}");
-        }
+    }
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!("systemd was not told: {error}");
     }
 }

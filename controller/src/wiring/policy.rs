@@ -23,7 +23,7 @@ use notify::{
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 
-use crate::state::LAST_GOOD;
+use crate::{publish::Spec, state::LAST_GOOD};
 
 /// A valid policy, compiled, and what is wrong with the document if it is not the one in force.
 pub struct InForce {
@@ -38,7 +38,7 @@ pub struct InForce {
     /// The whole document's digest.
     pub digest: String,
     /// The spec, as it is told and mirrored.
-    pub spec_json: Arc<serde_json::Value>,
+    pub spec: Arc<Spec>,
 }
 
 /// Why a document cannot be in force.
@@ -89,7 +89,7 @@ impl InForce {
             digest: digest(text.as_bytes()),
             shape,
             plant: Arc::new(plant),
-            spec_json: Arc::new(serde_json::to_value(&policy.spec).unwrap_or_default()),
+            spec: Arc::new(Spec::new(serde_json::to_value(&policy.spec).unwrap_or_default())),
             policy,
             problem: None,
         })
@@ -117,7 +117,7 @@ impl InForce {
             problem: Some(problem),
             shape: self.shape.clone(),
             digest: self.digest.clone(),
-            spec_json: Arc::clone(&self.spec_json),
+            spec: Arc::clone(&self.spec),
         }
     }
 }

@@ -7,6 +7,7 @@ use ananke_core::{
     observe::{GitopsKind, GitopsRef},
     step::PodRef,
 };
+use ananke_crds::policy::{Condition, ConditionStatus, PowerPolicyStatus};
 use ananke_kube::KubeCluster;
 use ananke_ports::{Cluster, ClusterError, EventNote, EventSeverity, Publication};
 use serde_json::{Value, json};
@@ -202,7 +203,19 @@ fn publication(state: &str) -> Publication {
     Publication {
         name: "atlas".into(),
         spec: json!({"target": "running"}).into(),
-        status: json!({"state": state, "conditions": [{"type": "Ready", "status": "True"}]}).into(),
+        status: PowerPolicyStatus {
+            state: Some(state.into()),
+            conditions: vec![Condition {
+                condition_type: "Ready".into(),
+                status: ConditionStatus::True,
+                observed_generation: None,
+                last_transition_time: "2026-01-01T00:00:00Z".into(),
+                reason: "ReconciliationSucceeded".into(),
+                message: String::new(),
+            }],
+            ..PowerPolicyStatus::default()
+        }
+        .into(),
     }
 }
 

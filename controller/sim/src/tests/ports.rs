@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use ananke_crds::policy::{PowerPolicyStatus, Target};
 use ananke_ports::{
     ClusterError, HostCommand, HostError, MachineError, Ports, Publication, SupplyError, WakeError,
 };
@@ -203,7 +204,11 @@ async fn what_is_published_can_be_read_in_the_world() {
     let publication = Publication {
         name: "atlas".into(),
         spec: serde_json::json!({"target": "running"}).into(),
-        status: serde_json::json!({"effectiveTarget": "running"}).into(),
+        status: PowerPolicyStatus {
+            effective_target: Some(Target::Running),
+            ..PowerPolicyStatus::default()
+        }
+        .into(),
     };
     ports.cluster.publish(&publication, DEADLINE).await.unwrap();
     ports.cluster.renew_lease(DEADLINE).await.unwrap();

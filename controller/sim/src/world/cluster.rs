@@ -4,6 +4,7 @@ use ananke_core::{
     marks::Mark,
     observe::{GitopsRef, SourceFacts},
 };
+use ananke_crds::policy::PowerPolicyStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -219,7 +220,7 @@ pub struct Published {
     /// Its spec.
     pub spec: Arc<Value>,
     /// Its status.
-    pub status: Arc<Value>,
+    pub status: Arc<PowerPolicyStatus>,
     /// Whether a person edited its spec: an apply without force is refused then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub edited: bool,

@@ -9,6 +9,7 @@ use ananke_core::{
     observe::{ActiveState, GitopsRef, SnapshotFacts},
     step::{PodRef, Service},
 };
+use ananke_crds::policy::PowerPolicyStatus;
 use serde_json::Value;
 
 use super::{Actor, CommandFault, HostFault, Millis, Note, Published, Role, What, World};
@@ -321,7 +322,7 @@ impl World {
         who: Actor,
         name: &str,
         spec: Arc<Value>,
-        status: Arc<Value>,
+        status: Arc<PowerPolicyStatus>,
     ) -> Result<(), Refusal> {
         let at = self.now;
         let before = self.cluster.published.take();

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ananke::{
     daemon::Daemon,
-    publish::{Published, Publisher, metrics::Metrics},
+    publish::{Published, Publisher, Told, metrics::Metrics},
     run::Mode,
     state::{Answer, REQUESTS, Request},
     wiring::policy::InForce,
@@ -41,7 +41,7 @@ const REST: Duration = Duration::from_secs(120);
 struct Life {
     hand: Arc<Hand>,
     daemon: JoinHandle<anyhow::Result<()>>,
-    told: watch::Receiver<Option<Arc<Published>>>,
+    told: watch::Receiver<Option<Arc<Told>>>,
     metrics: Arc<Metrics>,
 }
 
@@ -256,7 +256,7 @@ impl Stage {
         self.tell("ananke starts");
         let hand = Hand::new(&self.effects, self.point);
         let mut publisher = Publisher::new(Vec::new());
-        let (told, metrics) = (publisher.published(), publisher.metrics());
+        let (told, metrics) = (publisher.told(), publisher.metrics());
         let mut policies = self.policies.subscribe();
         let (world, store) = (Arc::clone(&self.world), Arc::clone(&self.store));
         let held = Arc::clone(&hand);
@@ -284,12 +284,17 @@ impl Stage {
 
     /// What the daemon told last.
     pub fn told(&self) -> Option<Arc<Published>> {
-        self.life.as_ref().and_then(|life| life.told.borrow().clone())
+        self.life
+            .as_ref()
+            .and_then(|life| life.told.borrow().as_ref().map(|told| Arc::clone(told.published())))
     }
 
     /// What Prometheus would read of the daemon.
     pub fn metrics(&self) -> String {
-        self.life.as_ref().map(|life| life.metrics.text()).unwrap_or_default()
+        self.life
+            .as_ref()
+            .map(|life| life.metrics.text(life.told.borrow().as_deref()))
+            .unwrap_or_default()
     }
 
     /// Fails the story if something is not so.
