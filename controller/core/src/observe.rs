@@ -63,6 +63,9 @@ pub struct SupplyReading {
     /// `ups.load` in percent of the nominal power.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_percent: Option<u16>,
+    /// `ups.realpower.nominal` in watts: what the load is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nominal_watts: Option<u32>,
     /// Variables that were told and are not what they should be: a charge that is no number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub garbled: Vec<String>,

@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use tokio::{sync::Mutex, time::Instant};
 
 /// What is asked for, in one round trip.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "ups.status",
     "battery.charge",
     "battery.runtime",
     "ups.load",
+    "ups.realpower.nominal",
     "ups.mfr",
     "ups.model",
     "ups.serial",
@@ -169,6 +170,10 @@ fn take(reading: &mut SupplyReading, name: &str, value: &str) {
         "ups.load" => {
             reading.load_percent = number(reading, name, value, u16::MAX);
         }
+        "ups.realpower.nominal" => {
+            // No decision is made of it, so a bad one is no reason to trust the rest less.
+            reading.nominal_watts = whole(value, u32::MAX);
+        }
         "ups.mfr" => reading.device.manufacturer = text(value),
         "ups.model" => reading.device.model = text(value),
         "ups.serial" => reading.device.serial = text(value),
@@ -179,23 +184,27 @@ fn take(reading: &mut SupplyReading, name: &str, value: &str) {
 /// A runtime above a year is no runtime, in seconds.
 const LONGEST_RUNTIME: u64 = 366 * 24 * 3600;
 
-/// Numbers come as text, some drivers write `87.0`. What is no number, or beyond what it can be,
-/// was not told, and is noted.
+/// What is no number, or beyond what it can be, was not told, and is noted.
 fn number<T: TryFrom<u64> + PartialOrd + Copy>(
     reading: &mut SupplyReading,
     name: &str,
     value: &str,
     most: T,
 ) -> Option<T> {
-    let (whole, fraction) = value.trim().split_once('.').unwrap_or((value.trim(), ""));
-    let is_plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
-    let told = Some(whole).filter(|whole| is_plain(whole) && is_plain(fraction));
-    let told = told.and_then(|whole| whole.parse::<u64>().ok()).and_then(|n| T::try_from(n).ok());
-    let number = told.filter(|number| *number <= most);
+    let number = whole(value, most);
     if number.is_none() {
         reading.garbled.push(name.to_owned());
     }
     number
+}
+
+/// Numbers come as text, some drivers write `87.0`.
+fn whole<T: TryFrom<u64> + PartialOrd + Copy>(value: &str, most: T) -> Option<T> {
+    let (whole, fraction) = value.trim().split_once('.').unwrap_or((value.trim(), ""));
+    let is_plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    let told = Some(whole).filter(|whole| is_plain(whole) && is_plain(fraction));
+    let told = told.and_then(|whole| whole.parse::<u64>().ok()).and_then(|n| T::try_from(n).ok());
+    told.filter(|number| *number <= most)
 }
 
 /// A name, if there is one: some drivers tell blanks.
@@ -297,6 +306,14 @@ mod tests {
         let reading = reading(&[("ups.status", "OL CHRG"), ("ups.serial", "  ")]);
         assert_eq!(reading.status, ["OL", "CHRG"]);
         assert!(reading.garbled.is_empty() && reading.device.is_untold());
+    }
+
+    #[test]
+    fn a_nominal_power_is_told_or_not_and_never_garbled() {
+        for (value, watts) in [("900", Some(900)), ("900.0", Some(900)), ("NA", None)] {
+            let reading = reading(&[("ups.realpower.nominal", value)]);
+            assert_eq!((reading.nominal_watts, reading.garbled.len()), (watts, 0), "{value}");
+        }
     }
 
     #[test]

@@ -141,6 +141,7 @@ impl Supply {
             // A UPS that delivers nothing has no runtime to tell.
             runtime_seconds: (self.load_watts > 0).then(|| self.runtime() / 1000),
             load_percent: u16::try_from(load).ok(),
+            nominal_watts: u32::try_from(self.nominal_watts).ok(),
             garbled: Vec::new(),
             device: device("1"),
         }
