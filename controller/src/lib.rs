@@ -7,5 +7,6 @@ pub mod daemon;
 pub mod observe;
 pub mod publish;
 pub mod run;
+pub mod simulate;
 pub mod state;
 pub mod wiring;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use ananke_crds::{policy::Target, value::GoDuration};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::simulate::Load;
+
 /// Keep a bare-metal Kubernetes cluster and its hosts in the power state that a document declares,
 /// through outages too.
 #[derive(Debug, Parser)]
@@ -77,6 +79,8 @@ pub(crate) enum Command {
     SetTarget(SetTarget),
     /// Show what would be done now; changes nothing
     Plan(Plan),
+    /// Try an outage many times over on a virtual copy of the policy's world; changes nothing
+    Simulate(Simulate),
     /// Tell why a unit is not where it should be, or what a policy field means
     Explain(Explain),
     /// Begin no new step until `release`
@@ -159,6 +163,35 @@ pub(crate) struct Plan {
     /// As if every UPS said now that its battery is low
     #[arg(long, conflicts_with = "target")]
     pub(crate) emergency: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Simulate {
+    /// The supply whose mains go and stay away [default: all of them]
+    #[arg(long, visible_alias = "ups", value_name = "NAME")]
+    pub(crate) supply: Option<String>,
+    /// Its charge when they go, from 0 to 100 [default: as read last, else 100]
+    #[arg(
+        long,
+        visible_alias = "soc",
+        value_name = "PERCENT",
+        value_parser = clap::value_parser!(u8).range(0..=100)
+    )]
+    pub(crate) charge: Option<u8>,
+    /// Its load, like 45% or 440W [default: as read last, else an ordinary one]
+    #[arg(long, value_name = "LOAD")]
+    pub(crate) load: Option<Load>,
+    /// How many times
+    #[arg(
+        long,
+        default_value_t = 100,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
+    pub(crate) runs: u32,
+    /// Where chance begins: the same number gives the same answer
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -297,6 +330,8 @@ pub(crate) enum Document {
     HostConfiguration,
     /// The output of `status -o json`
     Status,
+    /// The output of `simulate -o json`
+    Simulation,
 }
 
 #[derive(Debug, clap::Args)]

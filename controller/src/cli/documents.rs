@@ -11,7 +11,7 @@ use super::{
     exit::{Exit, Failure},
     output::{say, tell},
 };
-use crate::publish::Published;
+use crate::{publish::Published, simulate::Simulation};
 
 pub(crate) fn validate(_: &Args, validate: &Validate) -> Result<Exit, Failure> {
     let mut worst = Exit::Done;
@@ -58,6 +58,7 @@ pub(crate) fn schema(of: &Schema) -> Result<Exit, Failure> {
         Document::Policy => crd::json_schema_policy(),
         Document::HostConfiguration => crd::json_schema_host_configuration(),
         Document::Status => schema_for!(Published).to_value(),
+        Document::Simulation => schema_for!(Simulation).to_value(),
     };
     say!("{}", serde_json::to_string_pretty(&schema)?);
     Ok(Exit::Done)

@@ -16,6 +16,7 @@ mod run;
 mod set_target;
 mod shell;
 mod signal;
+mod simulate;
 mod status;
 mod world;
 
@@ -50,6 +51,7 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
         Command::Status(status) => status::status(args, status),
         Command::SetTarget(set) => set_target::set_target(args, set),
         Command::Plan(plan) => plan::plan(args, plan),
+        Command::Simulate(simulate) => simulate::simulate(args, simulate),
         Command::Explain(explain) => explain::explain(args, explain),
         Command::Hold(hold) => requests::hold(args, hold),
         Command::Release => requests::release(args),

@@ -49,12 +49,21 @@ pub(crate) fn plan(args: &Args, plan: &args::Plan) -> Result<Exit, Failure> {
 
 /// The document of `--policy`, else the configured one.
 pub(crate) fn document(args: &Args, config: &HostConfiguration) -> Result<InForce, Failure> {
-    let (file, text) = if let Some(file) = &args.policy {
-        (file.clone(), read(file)?)
-    } else {
-        config::place(config).find().map_err(|problem| Failure::new(Exit::Usage, problem))?
-    };
-    InForce::of(&text, &file.display().to_string())
+    if let Some(file) = &args.policy {
+        return named(file);
+    }
+    let found = config::place(config).find();
+    let (file, text) = found.map_err(|problem| Failure::new(Exit::Usage, problem))?;
+    compiled(&file, &text)
+}
+
+/// The document that was named on the command line.
+pub(crate) fn named(file: &Path) -> Result<InForce, Failure> {
+    compiled(file, &read(file)?)
+}
+
+fn compiled(file: &Path, text: &str) -> Result<InForce, Failure> {
+    InForce::of(text, &file.display().to_string())
         .map_err(|refused| Failure::new(Exit::Usage, refused.to_string()))
 }
 

@@ -119,7 +119,8 @@ pub struct Publisher {
     out: watch::Sender<Option<Arc<Told>>>,
     metrics: Arc<metrics::Metrics>,
     pager: notify::Pager,
-    systemd: systemd::Systemd,
+    /// None where this is not the service.
+    systemd: Option<systemd::Systemd>,
     intent: intent::Teller,
     cluster: Option<cluster::Mirror>,
 }
@@ -142,10 +143,16 @@ impl Publisher {
             out: watch::Sender::new(None),
             metrics: Arc::new(metrics::Metrics::new()),
             pager: notify::Pager::new(notify),
-            systemd: systemd::Systemd::new(),
+            systemd: Some(systemd::Systemd::new()),
             intent: intent::Teller::new(),
             cluster: None,
         }
+    }
+
+    /// Tells systemd nothing: a simulated daemon must not speak for the service that runs it.
+    #[must_use]
+    pub fn without_systemd(self) -> Self {
+        Self { systemd: None, ..self }
     }
 
     /// What was told last, for the page.
@@ -195,7 +202,9 @@ impl Publisher {
             self.write_out(ports, &told);
         }
         self.intent.turn(ports, told.scene());
-        self.systemd.turn(told.scene().complete);
+        if let Some(systemd) = &mut self.systemd {
+            systemd.turn(told.scene().complete);
+        }
         if let Some(cluster) = &self.cluster {
             cluster.turn(told.scene());
         }
@@ -218,7 +227,9 @@ impl Publisher {
 
     fn write_out(&mut self, ports: &Ports, told: &Told) {
         let (scene, published) = (told.scene(), told.published());
-        self.systemd.says(published.status.sentence.as_deref().unwrap_or_default());
+        if let Some(systemd) = &mut self.systemd {
+            systemd.says(published.status.sentence.as_deref().unwrap_or_default());
+        }
         let before = self.written.as_ref().map(|(written, _)| &written.status);
         self.pager.turn(before, published, scene);
         if let Some(cluster) = &self.cluster {

@@ -63,7 +63,7 @@ fn what_is_shown_is_narrow_colourless_and_parses() {
 }
 
 /// The names of a value, as deep as they go.
-fn keys(value: &Value) -> Vec<String> {
+pub(crate) fn keys(value: &Value) -> Vec<String> {
     match value {
         Value::Object(map) => {
             let mut all: Vec<String> = map.keys().cloned().collect();
@@ -77,7 +77,7 @@ fn keys(value: &Value) -> Vec<String> {
 }
 
 /// A value has what its schema requires and nothing that the schema does not know, all the way.
-fn follows(value: &Value, schema: &Value) {
+pub(crate) fn follows(value: &Value, schema: &Value) {
     fn check(value: &Value, schema: &Value, root: &Value, path: &str) {
         if let Some(reference) = schema["$ref"].as_str() {
             let target = root.pointer(reference.trim_start_matches('#')).unwrap();

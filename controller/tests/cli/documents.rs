@@ -83,7 +83,7 @@ fn the_crd_in_the_repository_is_the_one_that_is_printed() {
 #[test]
 fn schemas_are_json_schemas() {
     let stage = Stage::new();
-    for of in ["policy", "host-configuration", "status"] {
+    for of in ["policy", "host-configuration", "status", "simulation"] {
         let schema = stage.run(&["schema", of]).json();
         assert!(schema["properties"].is_object(), "{of}");
     }

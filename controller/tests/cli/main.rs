@@ -14,6 +14,7 @@ mod commands;
 mod documents;
 mod notify;
 mod rules;
+mod simulate;
 mod stage;
 mod walk;
 mod web;

@@ -209,17 +209,22 @@ fn least(paces: &[Pace], load: Option<u16>) -> Option<(u64, u8)> {
     Some((least, u8::try_from(spread).unwrap_or(100)))
 }
 
-/// A percent's time under another load than that of then, in milliseconds.
+/// A percent's time under another load than that of then. An unknown load is the same load.
+fn under_load(pace: &Pace, load: Option<u16>) -> u64 {
+    match (pace.load_percent, load) {
+        (Some(then), Some(now)) => at_load(pace.millis_per_percent, then, now),
+        _ => pace.millis_per_percent,
+    }
+}
+
+/// How long what lasts so many milliseconds under a load of `then` percent lasts under one of
+/// `now`.
 ///
 /// A heavier load costs more than its share (Peukert's law, with 1.2 for lead-acid: `r^1.2` is at
 /// most `r × (1 + 0.2 × (r − 1))` for a load that is r times as high). A lighter one gains less
-/// than its share, because the inverter draws its own. An unknown load is the same load.
-fn under_load(pace: &Pace, load: Option<u16>) -> u64 {
-    let (Some(then), Some(now)) = (pace.load_percent, load) else {
-        return pace.millis_per_percent;
-    };
+/// than its share, because the inverter draws its own.
+pub fn at_load(millis: u64, then: u16, now: u16) -> u64 {
     let (then, now) = (u64::from(then), u64::from(now));
-    let millis = pace.millis_per_percent;
     let ratio = |of: u64, by: u64| millis.saturating_mul(of).checked_div(by).unwrap_or(millis);
     if now <= then {
         return ratio(then + OWN_LOAD, now + OWN_LOAD);

@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 pub use discharge::Discharge;
-pub use estimate::{Basis, Confidence, Estimate, estimate, full_seconds};
+pub use estimate::{Basis, Confidence, Estimate, at_load, estimate, full_seconds};
 
 use crate::{
     observe::SupplyReading,
