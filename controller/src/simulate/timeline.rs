@@ -1,5 +1,7 @@
 //! One run as a few lines: what happens of a kind within moments is one of them.
 
+use std::collections::BTreeSet;
+
 use ananke_sim::world::{Actor, Happening, Millis, What};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -40,7 +42,7 @@ struct Group {
     kind: Kind,
     ours: bool,
     count: u64,
-    names: Vec<String>,
+    names: BTreeSet<String>,
 }
 
 /// A step on what it names.
@@ -84,12 +86,10 @@ fn add(groups: &mut Vec<Group>, happening: &Happening, kind: Kind, name: String,
     match open {
         Some(group) => {
             group.count += count;
-            if !group.names.contains(&name) {
-                group.names.push(name);
-            }
+            group.names.insert(name);
         }
         None => {
-            groups.push(Group { at: happening.at, kind, ours, count, names: vec![name] });
+            groups.push(Group { at: happening.at, kind, ours, count, names: [name].into() });
         }
     }
 }
