@@ -147,8 +147,8 @@ async fn on_host(ports: &Ports, host: &str, command: HostCommand, deadline: Dura
 /// How long the last look at the mains may take.
 const LAST_LOOK: Duration = Duration::from_secs(3);
 
-/// Mains present at the very last look: a reboot, for a halted host would wait for a return of
-/// mains that never comes.
+/// Mains present at the very last look, at either of its feeds: a reboot, for a halted host would
+/// wait for a return of mains that never comes.
 async fn own_host(
     ports: &Ports,
     run: &Run,
@@ -156,11 +156,11 @@ async fn own_host(
     cut_supplies: &[String],
     deadline: Duration,
 ) -> Outcome {
-    let mut mains = !run.own_supplies.is_empty();
-    for supply in &run.own_supplies {
-        let reading = ports.supplies.read(supply, LAST_LOOK).await;
-        mains = mains && reading.is_ok_and(|reading| power_of(&reading.status) == Power::Mains);
-    }
+    let looks = run.own_supplies.iter().map(|supply| ports.supplies.read(supply, LAST_LOOK));
+    let mains = futures::future::join_all(looks)
+        .await
+        .into_iter()
+        .any(|reading| reading.is_ok_and(|reading| power_of(&reading.status) == Power::Mains));
     ports.supplies.close().await;
     let result = if mains && reboot_if_mains {
         ports.machine.reboot(deadline).await

@@ -20,7 +20,7 @@ use crate::{
     table::{self, Wanted},
     turns::{Turns, way},
     unit::{Kind, Unit, UnitId},
-    walk::{self, Row, Scope, Walk, signal_on},
+    walk::{self, Row, Scope, Walk},
 };
 
 /// At rest.
@@ -33,8 +33,9 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
     let believed = supplies::without_strangers(snapshot, journal);
     let view = View::new(plant, believed.as_ref().unwrap_or(snapshot), journal);
     let [budget, full_budget] = walk::budgets(&view);
-    let Supplies { mut memories, gates, telemetry } = Supplies::new(&view, snapshot, budget);
-    let scope = Scope::new(plant, &memories, &gates);
+    let Supplies { mut memories, gates, tried, telemetry } = Supplies::new(&view, snapshot, budget);
+    let mut scope = Scope::new(plant, &memories, &gates, tried);
+    walk::remember_last_replicas(&view, &mut scope, &mut memories);
     let walk = Walk::new(&view, &gates, &scope);
     supplies::settle(&mut memories, &walk);
     let episode = episode(&walk, &memories);
@@ -83,10 +84,10 @@ fn effective(walk: &Walk<'_>, supplies: &BTreeMap<String, SupplyMemory>) -> Effe
         by: "operator".into(),
         cause: None,
         hosts: Vec::new(),
+        scope: walk::sentences(plant, walk.scope),
         held: false,
     };
-    let all: Vec<usize> = (0..plant.supplies.len()).collect();
-    if let Some((supply, phase)) = signal_on(walk.scope, &all)
+    if let Some((supply, phase)) = walk.scope.gravest()
         && let Some(plan) = plant.supplies.get(supply)
     {
         effective.by = format!("ups/{}", plan.name);

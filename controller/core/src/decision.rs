@@ -113,6 +113,10 @@ pub struct Effective {
     /// The hosts it covers, if not all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// Why a signal reaches as far as it does, a sentence each: what its supplies feed, and what
+    /// widens that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
     /// Whether a signal is held: mains are back, energy or time is missing.
     pub held: bool,
 }

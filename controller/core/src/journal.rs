@@ -294,6 +294,7 @@ impl Journal {
                 *memory = SupplyMemory {
                     phase: memory.phase,
                     cause: memory.cause.take(),
+                    last_replicas: memory.last_replicas.take(),
                     since: at,
                     unsettled: true,
                     lifted: memory.lifted,

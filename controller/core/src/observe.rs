@@ -286,6 +286,10 @@ pub struct ClusterFacts {
     /// Volumes attached to a node that the cluster does not know.
     #[serde(skip_serializing_if = "is_zero")]
     pub stray_attachments: u32,
+    /// Volumes whose storage keeps replicas on nodes, in name order; those of other storage are not
+    /// told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<VolumeFacts>,
     /// The Git source, if the policy names one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceFacts>,
@@ -338,6 +342,18 @@ pub struct PodFacts {
     pub terminating: bool,
     /// `terminationGracePeriodSeconds`.
     pub grace_seconds: u32,
+}
+
+/// A volume and where its replicas are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct VolumeFacts {
+    /// Its name.
+    pub name: String,
+    /// Nodes that it is attached to.
+    pub used_on: BTreeSet<String>,
+    /// Nodes that hold a healthy replica of it.
+    pub healthy_on: BTreeSet<String>,
 }
 
 /// A Flux Kustomization or `HelmRelease`.

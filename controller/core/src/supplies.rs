@@ -11,7 +11,7 @@ use crate::{
     observe::{Snapshot, SupplyReading},
     plant::SupplyPlan,
     seen::{Seen, Unseen},
-    signals::{self, Context, Energy, Gate, Power, SupplyMemory},
+    signals::{self, Context, Energy, Gate, Power, SupplyMemory, Trust, Unheard},
     table::Wanted,
     time::Tick,
     walk::{self, Row, Walk},
@@ -64,6 +64,9 @@ pub(crate) struct Supplies {
     pub(crate) memories: BTreeMap<String, SupplyMemory>,
     /// Their gates, in the order of the plant.
     pub(crate) gates: Vec<Gate>,
+    /// The host of an unheard one's `upsd` that is started, or left on, so that it is heard again;
+    /// in the order of the plant.
+    pub(crate) tried: Vec<Option<usize>>,
     /// How far each is believed.
     pub(crate) telemetry: BTreeMap<String, Telemetry>,
 }
@@ -76,43 +79,83 @@ impl Supplies {
         } else {
             walk::next_step_and_back(view)
         };
-        let mut all =
-            Self { memories: BTreeMap::new(), gates: Vec::new(), telemetry: BTreeMap::new() };
-        for (plan, believed) in view.plant.supplies.iter().zip(view.supplies()) {
-            all.look(view, told, (plan, &believed.seen), budget, span);
-        }
+        let mut all = Self {
+            memories: BTreeMap::new(),
+            gates: Vec::new(),
+            tried: Vec::new(),
+            telemetry: BTreeMap::new(),
+        };
+        let supplies = view.plant.supplies.iter().zip(view.supplies());
+        let unheard: Vec<Option<Unheard>> = supplies
+            .map(|(plan, believed)| {
+                let why = signals::unheard(view, plan, &before(view, plan));
+                all.look(view, told, (plan, &believed.seen, why), budget, span);
+                why
+            })
+            .collect();
+        all.tried = (0..unheard.len()).map(|at| all.try_host(view, at, &unheard)).collect();
         all
+    }
+
+    /// The host that is started, or left on, so that a supply is heard again.
+    fn try_host(&self, view: &View<'_>, at: usize, unheard: &[Option<Unheard>]) -> Option<usize> {
+        let plan = view.plant.supplies.get(at)?;
+        let why = unheard.get(at).copied().flatten()?;
+        let (host, _) = signals::host_of(view, plan)?;
+        let memory_of = |plan: &SupplyPlan| self.memories.get(&plan.name);
+        let others = view.plant.supplies.iter().zip(&self.gates);
+        let others: Vec<_> = others
+            .filter(|(other, _)| other.name != plan.name)
+            .filter_map(|(other, gate)| Some((memory_of(other)?, gate)))
+            .collect();
+        signals::is_tried(view, plan, memory_of(plan)?, why, &others).then_some(host)
     }
 
     fn look(
         &mut self,
         view: &View<'_>,
         told: &Snapshot,
-        (plan, seen): (&SupplyPlan, &Seen<SupplyReading>),
+        (plan, seen, unheard): (&SupplyPlan, &Seen<SupplyReading>, Option<Unheard>),
         budget: Duration,
         span: Duration,
     ) {
         let (name, snapshot) = (&plan.name, view.snapshot);
-        let blank = SupplyMemory::default();
-        let before = view.journal.supplies.get(name).unwrap_or(&blank);
+        let before = before(view, plan);
+        let host = signals::host_of(view, plan).map(|(_, host)| host.name.as_str());
+        let off_by_us = unheard == Some(Unheard::HostAway { by_us: true });
         let signal = format!("ups/{name}");
-        let sign = signals::second_sign(plan, before, view.plant, view.journal, snapshot);
+        let sign = signals::second_sign(plan, &before, view.plant, view.journal, snapshot);
         let context = Context {
             plan,
             seen,
             budget,
             energy: signals::energy(plan, seen, span),
             second_sign: sign.as_deref(),
+            away: host.filter(|_| matches!(unheard, Some(Unheard::HostAway { .. }))),
+            off_by_us,
             forced_by_us: view.journal.own_fsd_since.contains_key(&plan.name),
             mask: snapshot.requests.masks.iter().find(|mask| mask.signal == signal),
             now: snapshot.now,
         };
-        let memory = signals::advance(before, &context);
+        let memory = signals::advance(&before, &context);
         self.gates.push(signals::gate(&memory, &context));
         let raw = told.supplies.get(name).unwrap_or(&NOT_YET);
-        self.telemetry.insert(name.clone(), telemetry(name, raw, &memory, context.energy));
+        let told = match host.filter(|_| off_by_us) {
+            Some(host) => Telemetry {
+                trust: Trust::HostOff,
+                reason: Trust::HostOff.reason(),
+                message: Gate::HostOff { host: host.to_owned() }.text(name),
+            },
+            None => telemetry(name, raw, &memory, context.energy),
+        };
+        self.telemetry.insert(name.clone(), told);
         self.memories.insert(name.clone(), memory);
     }
+}
+
+/// What was remembered of a supply until now.
+fn before(view: &View<'_>, plan: &SupplyPlan) -> SupplyMemory {
+    view.journal.supplies.get(&plan.name).cloned().unwrap_or_default()
 }
 
 fn telemetry(

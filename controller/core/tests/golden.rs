@@ -59,6 +59,7 @@ struct Case {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Expect {
     effective: Option<String>,
+    scope: Option<Vec<String>>,
     steps: Option<Vec<Value>>,
     #[serde(default)]
     not_steps: Vec<Value>,
@@ -235,6 +236,16 @@ impl Verdict<'_> {
         }
     }
 
+    fn scope(&mut self, expect: &Expect) {
+        let Some(expected) = &expect.scope else { return };
+        let found = &self.decision.effective.scope;
+        let is_it = expected.len() == found.len()
+            && expected.iter().zip(found).all(|(fragment, line)| line.contains(fragment.as_str()));
+        if !is_it {
+            self.faults.push(format!("scope\n      - {expected:?}\n      + {found:?}"));
+        }
+    }
+
     fn steps(&mut self, expect: &Expect) {
         let steps: Vec<String> = self.decision.steps.iter().map(short).collect();
         if let Some(expected) = &expect.steps {
@@ -343,6 +354,7 @@ fn judge(case: &Case) -> Vec<String> {
         let found = format!("{} by {}{held}", decision.effective.target, decision.effective.by);
         verdict.same("effective", expected, &found);
     }
+    verdict.scope(&case.expect);
     verdict.steps(&case.expect);
     verdict.waiting(&case.expect);
     verdict.conditions(&case.expect);
@@ -400,6 +412,7 @@ macro_rules! topics {
 topics! {
     barriers "barriers",
     condition_table "conditions",
+    domains "domains",
     edges "edges",
     episodes "episodes",
     evidence "evidence",

@@ -1,9 +1,12 @@
 //! All watches, and what they say together.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ananke_core::{
-    observe::{ClusterFacts, GitopsFacts, GitopsKind, NodeFacts, SourceFacts},
+    observe::{ClusterFacts, GitopsFacts, GitopsKind, NodeFacts, SourceFacts, VolumeFacts},
     step::PodRef,
 };
 use ananke_ports::ClusterError;
@@ -14,7 +17,8 @@ use crate::{
     config::SourceRef,
     feed::{Feed, Shared},
     flux::{self, SOURCE_LEASE},
-    nodes::{self, NodeKept, is_fresh},
+    longhorn::{self, ReplicaKept},
+    nodes::{self, AttachmentKept, NodeKept, is_fresh},
     pods::{self, PodKept},
     store::{Entry, Key, Store},
     wire::Wire,
@@ -28,7 +32,8 @@ pub(crate) struct Facts {
     nodes: Arc<Store<NodeKept>>,
     node_leases: Arc<Store<String>>,
     pods: Arc<Store<PodKept>>,
-    attachments: Arc<Store<Box<str>>>,
+    attachments: Arc<Store<AttachmentKept>>,
+    replicas: Arc<Store<ReplicaKept>>,
     kustomizations: Arc<Store<GitopsFacts>>,
     helm_releases: Arc<Store<GitopsFacts>>,
     source: Option<Source>,
@@ -112,6 +117,13 @@ impl Facts {
                 None,
                 nodes::keep_attachment,
             ),
+            replicas: starter.start(
+                "replicas of Longhorn",
+                longhorn::REPLICAS.into(),
+                true,
+                None,
+                longhorn::keep,
+            ),
             kustomizations: starter.gitops(GitopsKind::Kustomization),
             helm_releases: starter.gitops(GitopsKind::HelmRelease),
             source: source.map(|source| starter.source(source)),
@@ -130,12 +142,13 @@ impl Facts {
             nodes: self.look_at_nodes(now),
             gitops: values(&self.kustomizations),
             stray_attachments: 0,
+            volumes: self.volumes(),
             source: self.source.as_ref().map(|source| source.look(now)).transpose()?,
         };
         facts.gitops.extend(values(&self.helm_releases));
         self.attachments.read(|attachments| {
             for attachment in attachments.values() {
-                match facts.nodes.get_mut(&*attachment.kept) {
+                match facts.nodes.get_mut(&*attachment.kept.node) {
                     Some(node) => node.attachments += 1,
                     None => facts.stray_attachments += 1,
                 }
@@ -150,6 +163,23 @@ impl Facts {
             }
         });
         Ok(facts)
+    }
+
+    /// Where volumes have their replicas. While Longhorn does not tell, nothing waits for it: the
+    /// way down must not hang on a storage that is in trouble.
+    fn volumes(&self) -> Vec<VolumeFacts> {
+        if !self.replicas.is_live() {
+            return Vec::new();
+        }
+        let mut attached: BTreeMap<Box<str>, BTreeSet<String>> = BTreeMap::new();
+        self.attachments.read(|attachments| {
+            for AttachmentKept { node, volume } in attachments.values().map(|entry| &entry.kept) {
+                attached.entry(volume.clone()).or_default().insert(node.to_string());
+            }
+        });
+        self.replicas.read(|replicas| {
+            longhorn::volumes(replicas.values().map(|entry| &entry.kept), &attached)
+        })
     }
 
     /// Whether the watch has seen this pod end. Asked to evict one whose successor has its name,

@@ -5,7 +5,7 @@
 //! * [`feed`] and [`store`]: one list and one watch per kind of object. kube's own `watcher` is
 //!   not used: it swallows the bookmarks that prove a quiet watch alive, and waits without bound
 //!   for a server that accepts a watch and goes silent.
-//! * [`nodes`], [`pods`], [`flux`]: the few fields of an object that are kept.
+//! * [`nodes`], [`pods`], [`flux`], [`longhorn`]: the few fields of an object that are kept.
 //! * [`facts`]: what the core sees, or why it sees nothing.
 //! * [`marks`], [`drain`], [`mirror`], [`events`], [`lease`]: what is written.
 //!
@@ -23,6 +23,7 @@ mod feed;
 mod fleet;
 mod flux;
 mod lease;
+mod longhorn;
 mod marks;
 mod mirror;
 mod nodes;

@@ -124,22 +124,37 @@ pub(crate) struct AttachmentWire {
 #[serde(rename_all = "camelCase", default)]
 struct AttachmentSpec {
     node_name: String,
+    source: AttachmentSource,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct AttachmentSource {
+    persistent_volume_name: Option<String>,
+}
+
+/// What is kept of a `VolumeAttachment`. The object is there from before the volume is attached
+/// until after it is detached, so its being there is what counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AttachmentKept {
+    pub node: Box<str>,
+    pub volume: Box<str>,
 }
 
 impl Wire for AttachmentWire {
-    /// The node. The object is there from before the volume is attached until after it is
-    /// detached, so its being there is what counts.
-    type Kept = Box<str>;
+    type Kept = AttachmentKept;
 
     fn meta(&self) -> &Meta {
         &self.metadata
     }
 }
 
-/// The node of a `VolumeAttachment`.
+/// The node and the volume of a `VolumeAttachment`.
 #[expect(clippy::unnecessary_wraps, reason = "a feed may pass objects over")]
-pub(crate) fn keep_attachment(attachment: &AttachmentWire) -> Option<Box<str>> {
-    Some(attachment.spec.node_name.as_str().into())
+pub(crate) fn keep_attachment(attachment: &AttachmentWire) -> Option<AttachmentKept> {
+    let AttachmentSpec { node_name, source } = &attachment.spec;
+    let volume = source.persistent_volume_name.as_deref().unwrap_or_default();
+    Some(AttachmentKept { node: node_name.as_str().into(), volume: volume.into() })
 }
 
 #[cfg(test)]

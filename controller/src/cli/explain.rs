@@ -66,6 +66,7 @@ fn explain_units(args: &Args, unit: Option<&str>) -> Result<Exit, Failure> {
     let published = &told.published;
     let Some(unit) = unit else {
         paragraph(0, &published.status.sentence.clone().unwrap_or_default());
+        published.live.scope.iter().for_each(|why| paragraph(1, why));
         for leaf in published.live.waiting.iter().filter(|waiting| waiting.on.is_empty()) {
             paragraph(1, &format!("{}: {}", leaf.unit, leaf.message));
         }
@@ -75,6 +76,10 @@ fn explain_units(args: &Args, unit: Option<&str>) -> Result<Exit, Failure> {
     let known = known.ok_or_else(|| nearest(published, unit))?;
     say!("{}: {}, wanted {}", known.name, known.state, known.wanted);
     walk(published, unit, 1, &mut BTreeSet::new());
+    // Nobody declared it down: the supplies ask for it, and this is why they ask it of this one.
+    if known.wanted != "up" {
+        published.live.scope.iter().for_each(|why| paragraph(1, why));
+    }
     Ok(Exit::Done)
 }
 

@@ -126,7 +126,8 @@ fn scene(
 /// The plan as lines.
 pub(crate) fn lines(made: &Forecast, name: &str, target: Target) -> Vec<String> {
     if made.steps.is_empty() && made.end.waiting.is_empty() {
-        return vec![format!("{name} is where target {target} wants it: nothing to do")];
+        let line = format!("{name} is where target {target} wants it: nothing to do");
+        return std::iter::once(line).chain(made.scope.iter().cloned()).collect();
     }
     let mut table = Table::new(&["AFTER", "UNIT", "STEP"]);
     for step in &made.steps {
@@ -139,6 +140,7 @@ pub(crate) fn lines(made: &Forecast, name: &str, target: Target) -> Vec<String> 
         made.steps.len(),
         span(made.total.as_secs())
     ));
+    lines.extend(made.scope.iter().cloned());
     let stuck = made.end.waiting.iter().filter(|waiting| waiting.on.is_empty());
     for waiting in stuck {
         lines.push(format!("it cannot pass {}: {}", waiting.unit, waiting.message));
@@ -171,6 +173,8 @@ struct Shown {
     total_seconds: u64,
     steps: Vec<ShownStep>,
     blocked: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scope: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<Budget>,
 }
@@ -203,6 +207,7 @@ impl Shown {
                 })
                 .collect(),
             blocked: leaves.map(|leaf| format!("{}: {}", leaf.unit, leaf.message)).collect(),
+            scope: made.scope.clone(),
             budget,
         }
     }

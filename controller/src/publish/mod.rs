@@ -82,6 +82,9 @@ pub struct Live {
     /// Why the supply asks, if one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Why a signal reaches as far as it does, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
     /// What each waiting unit waits on: `unit` → (units, sentence).
     #[schemars(with = "Vec<serde_json::Value>")]
     pub waiting: Vec<ananke_core::decision::Waiting>,

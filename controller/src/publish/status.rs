@@ -155,6 +155,7 @@ pub(super) fn live(scene: &Scene) -> Live {
         seconds_left: decision.seconds_left,
         budget_seconds: decision.budget.as_secs(),
         cause: decision.effective.cause.clone(),
+        scope: decision.effective.scope.clone(),
         waiting: decision.waiting.clone(),
     }
 }

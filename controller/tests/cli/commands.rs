@@ -13,6 +13,23 @@ use super::{
     stage::{Stage, condition, is_off, until},
 };
 
+/// One of two UPSes fails: whoever asks is told what that takes along, and why.
+#[test]
+fn why_a_signal_reaches_as_far_as_it_does() {
+    let (stage, _daemon) = Stage::running();
+    stage.run(&["world", "mains", "off", "statera"]).done();
+    stage.status_is("asked down by statera", |status| status["status"]["by"] == "ups/statera");
+    let why = "statera feeds titan-23, titan-24";
+    for command in [&["explain"][..], &["explain", "host/titan-23"], &["plan"]] {
+        let told = stage.run(command).done();
+        assert!(told.lines().any(|line| line.trim() == why), "{command:?}: {told}");
+    }
+    let plan = stage.run(&["plan", "-o", "json"]).json();
+    assert_eq!(plan["scope"], serde_json::json!([why]));
+    let other = stage.run(&["explain", "host/titan-04"]).done();
+    assert!(!other.contains(why), "{other}");
+}
+
 #[test]
 fn what_is_shown_is_narrow_colourless_and_parses() {
     let (stage, _daemon) = Stage::running();

@@ -14,6 +14,7 @@
 )]
 
 mod as_in_the_lab;
+mod domains;
 mod faults;
 mod last_step;
 mod log;

@@ -13,7 +13,8 @@ pub struct Supply {
     /// supplies name is fed by both and goes down only when both ask for it.
     #[schemars(length(min = 1), extend("x-kubernetes-list-type" = "set"))]
     pub powers: Vec<HostSelector>,
-    /// The host that its NUT server runs on, if that is a host of this policy; as `host/NAME`.
+    /// The host that its NUT server runs on, if that is a host of this policy; as `host/NAME`. While
+    /// that host is off the supply is not missed, and does not keep it from being started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<UnitRef>,
     /// When an outage takes the hosts down.

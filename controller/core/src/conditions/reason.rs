@@ -105,7 +105,7 @@ impl Reason {
             Gate::OnBattery => Self::OnBattery,
             Gate::Unseen { why: Unseen::Refused } => Self::AccessDenied,
             Gate::Unseen { why: Unseen::NoSuchDevice | Unseen::WrongDevice } => Self::WrongDevice,
-            Gate::Unseen { .. } | Gate::Unclear { .. } => Self::PowerUnknown,
+            Gate::Unseen { .. } | Gate::HostOff { .. } | Gate::Unclear { .. } => Self::PowerUnknown,
             Gate::NotStable { .. } => Self::MainsNotStable,
             Gate::EnergyLow { .. } | Gate::EnergyShort { .. } => Self::EnergyLow,
         }

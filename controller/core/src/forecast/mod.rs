@@ -21,6 +21,8 @@ pub struct Forecast {
     pub steps: Vec<ForecastStep>,
     /// How long it takes until nothing is left to do.
     pub total: Duration,
+    /// Why the signals reach as far as they do, a sentence each.
+    pub scope: Vec<String>,
     /// The last decision: what it still waits for is what the plan cannot pass.
     pub end: Decision,
 }
@@ -48,6 +50,7 @@ pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Foreca
     let began = snapshot.now;
     let mut steps = Vec::new();
     let mut decision = decide(plant, &journal, &world.snapshot);
+    let scope = decision.effective.scope.clone();
     let mut last_effect = began;
     for _ in 0..MOST_DECISIONS {
         let event = Event::decided(&journal, &decision);
@@ -77,7 +80,7 @@ pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Foreca
             last_effect = world.snapshot.now;
         }
     }
-    Forecast { steps, total: last_effect.since(began), end: decision }
+    Forecast { steps, total: last_effect.since(began), scope, end: decision }
 }
 
 /// How long a step is expected to take: what past runs taught, else a declared figure. Being proven

@@ -6,6 +6,7 @@ use crate::{
     marks::Mark,
     observe::{
         ActiveState, ApiHealth, ClusterFacts, HostFacts, ServiceState, Snapshot, SnapshotFacts,
+        SupplyReading,
     },
     plant::{Plant, Role},
     seen::{Seen, Unseen},
@@ -20,6 +21,8 @@ pub(super) struct World<'a> {
     cluster: ClusterFacts,
     /// What hosts that are off said last.
     asleep: BTreeMap<String, HostFacts>,
+    /// What supplies said last whose `upsd` runs on a host that is off.
+    unheard: BTreeMap<String, SupplyReading>,
     due: BTreeMap<(Tick, u64), Action>,
     /// This host has done its last step.
     pub(super) is_over: bool,
@@ -28,8 +31,8 @@ pub(super) struct World<'a> {
 impl<'a> World<'a> {
     pub(super) fn new(plant: &'a Plant, snapshot: Snapshot) -> Self {
         let cluster = snapshot.cluster.value().cloned().unwrap_or_default();
-        let (asleep, due) = (BTreeMap::new(), BTreeMap::new());
-        Self { plant, snapshot, cluster, asleep, due, is_over: false }
+        let (asleep, unheard, due) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { plant, snapshot, cluster, asleep, unheard, due, is_over: false }
     }
 
     pub(super) fn begin(&mut self, id: u64, action: Action, done: Tick) {
@@ -179,6 +182,10 @@ impl<'a> World<'a> {
             }
             *seen = Seen::unknown(Unseen::Silent, now);
         }
+        for (supply, seen) in heard_on(self.plant, host, &mut self.snapshot) {
+            self.unheard.extend(seen.value().map(|reading| (supply.clone(), reading.clone())));
+            *seen = Seen::unknown(Unseen::Silent, now);
+        }
     }
 
     /// Services are enabled at boot, so they come up with their host.
@@ -196,8 +203,27 @@ impl<'a> World<'a> {
             _ => {}
         }
         facts.clock_synchronised = facts.clock_synchronised.map(|_| true);
+        facts.uptime_seconds = 0;
         *seen = Seen::known(facts, now);
+        for (supply, seen) in heard_on(self.plant, host, &mut self.snapshot) {
+            // It woke, so there are mains.
+            let before = self.unheard.remove(supply).unwrap_or_default();
+            *seen = Seen::known(SupplyReading { status: vec!["OL".into()], ..before }, now);
+        }
     }
+}
+
+/// The supplies whose `upsd` runs on a host.
+fn heard_on<'s>(
+    plant: &Plant,
+    host: &str,
+    snapshot: &'s mut Snapshot,
+) -> impl Iterator<Item = (&'s String, &'s mut Seen<SupplyReading>)> {
+    let via = move |name: &String| {
+        let supply = plant.supplies.iter().find(|supply| supply.name == *name);
+        supply.and_then(|supply| plant.hosts.get(supply.via?)).is_some_and(|via| via.name == host)
+    };
+    snapshot.supplies.iter_mut().filter(move |(name, _)| via(name))
 }
 
 fn set(facts: &mut HostFacts, service: Service, active: ActiveState) {

@@ -100,7 +100,7 @@ fn rung(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Rung {
     let now = walk.view.snapshot.now;
     let since = |rung| walk.view.journal.tries(&unit.name, rung).map(|tries| tries.first);
     let spent = |from: Option<Tick>, span| from.is_some_and(|from| now.since(from) >= span);
-    let is_short_of = |span| spare(walk, row).is_some_and(|spare| spare < span);
+    let is_short_of = |span| spare(row).is_some_and(|spare| spare < span);
     let (evicting, deleting) = (since(Rung::Evict), since(Rung::Delete));
     let ends_short = since(Rung::DeleteShort).is_some();
     if ends_short

@@ -15,7 +15,7 @@ use crate::{
     signals::{Phase, stored},
     table::Wanted,
     unit::{Kind, Unit, UnitId},
-    walk::{Row, Walk, energy_left, signal_on},
+    walk::{Row, Walk, energy_left},
 };
 
 /// Kept free beyond the halt of this host when it goes off at the last moment.
@@ -78,7 +78,7 @@ pub(crate) fn not_its_turn(
 fn held_in_place(walk: &Walk<'_>, unit: &Unit) -> Option<(Reason, String)> {
     let plan = unit.host.and_then(|host| walk.view.plant.hosts.get(host));
     let feeds = plan.map(|host| host.supplies.as_slice()).unwrap_or_default();
-    match signal_on(walk.scope, feeds) {
+    match walk.scope.signal_on(feeds) {
         Some((supply, Phase::Held)) if walk.view.plant.declared != Target::Poweroff => {
             let supply = walk.view.plant.supplies.get(supply)?;
             let message =

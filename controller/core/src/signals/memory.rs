@@ -73,6 +73,10 @@ pub struct SupplyMemory {
     /// How many readings in a row each trigger has held.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub streaks: BTreeMap<Trigger, u32>,
+    /// The volume whose last healthy replicas it feeds, so that its signal takes the cluster down
+    /// too. Kept for as long as the signal is live: nobody sees it once the API is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_replicas: Option<String>,
     /// Charge over the last two minutes on battery.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub charge_trail: Vec<(Tick, u8)>,
@@ -99,6 +103,10 @@ pub struct Context<'a> {
     pub energy: Energy,
     /// What else speaks for an outage, if it is silent on battery.
     pub second_sign: Option<&'a str>,
+    /// The host that its `upsd` runs on, if it is not heard because that host does not answer.
+    pub away: Option<&'a str>,
+    /// Whether it is not heard because we powered that host off: that is no silence.
+    pub off_by_us: bool,
     /// Whether the forced shutdown that stands on it is ours.
     pub forced_by_us: bool,
     /// The operator's mask, if one is live.
@@ -214,7 +222,7 @@ fn step_phase(memory: &mut SupplyMemory, fired: Option<Cause>, context: &Context
         // A mask set by a person lifts the signal; the mains need not be back.
         (Phase::Falling | Phase::Held, None) if masked(memory, context) => {
             enter(memory, Phase::Clear);
-            memory.cause = None;
+            (memory.cause, memory.last_replicas) = (None, None);
         }
         // On battery again: falling at once, no trigger is waited for.
         (Phase::Held, None) if on_battery => enter(memory, Phase::Falling),
@@ -222,7 +230,7 @@ fn step_phase(memory: &mut SupplyMemory, fired: Option<Cause>, context: &Context
             if !on_battery && memory.mains_since.is_some() && lifts(memory, context) =>
         {
             enter(memory, Phase::Clear);
-            memory.cause = None;
+            (memory.cause, memory.last_replicas) = (None, None);
             memory.lifted = true;
         }
         (Phase::Falling, None) if !on_battery && memory.mains_since.is_some() => {

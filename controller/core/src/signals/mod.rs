@@ -11,6 +11,7 @@ mod power;
 mod sign;
 mod triggers;
 mod trust;
+mod via;
 mod words;
 
 pub use energy::{Energy, energy, stored};
@@ -19,4 +20,6 @@ pub use power::{Gate, gate};
 pub use sign::second_sign;
 pub use triggers::{Cause, Trigger};
 pub use trust::{Trust, trust};
+pub use via::Unheard;
+pub(crate) use via::{host_of, is_tried, unheard};
 pub use words::{Power, Says, Unclear, power_of, says, tells, unclear};

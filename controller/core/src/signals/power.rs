@@ -23,6 +23,11 @@ pub enum Gate {
         /// Why it is not seen.
         why: Unseen,
     },
+    /// Nothing is started before the host is on that its `upsd` runs on.
+    HostOff {
+        /// That host.
+        host: String,
+    },
     /// Nothing is started while the words of its status do not tell where power comes from.
     Unclear {
         /// Why they do not.
@@ -53,7 +58,10 @@ pub fn gate(memory: &SupplyMemory, context: &Context<'_>) -> Gate {
     let reading = match context.seen {
         Seen::Known { value, .. } => value,
         Seen::Unknown { .. } if is_given_up(context) => return Gate::Open,
-        Seen::Unknown { why, .. } => return Gate::Unseen { why: *why },
+        Seen::Unknown { why, .. } => {
+            let away = context.away.map(|host| Gate::HostOff { host: host.to_owned() });
+            return away.unwrap_or(Gate::Unseen { why: *why });
+        }
     };
     if let Some(what) = unclear(&reading.status) {
         return Gate::Unclear { what };
@@ -93,7 +101,10 @@ impl Gate {
 
     /// Whether the supply is known to be on mains.
     pub fn is_on_mains(&self) -> bool {
-        !matches!(self, Self::OnBattery | Self::Unseen { .. } | Self::Unclear { .. })
+        !matches!(
+            self,
+            Self::OnBattery | Self::Unseen { .. } | Self::HostOff { .. } | Self::Unclear { .. }
+        )
     }
 
     /// Whether it is open.
@@ -107,6 +118,9 @@ impl Gate {
             Self::Open => format!("{supply} is on mains"),
             Self::OnBattery => format!("{supply} is on battery"),
             Self::Unseen { why } => format!("{supply} {}", why.text()),
+            Self::HostOff { host } => {
+                format!("{supply} is not heard while {host} is off: its upsd runs there")
+            }
             Self::Unclear { what } => format!("{supply} {}", what.text()),
             Self::NotStable { .. } => {
                 format!("mains of {supply} are back, not yet for long enough")

@@ -10,7 +10,7 @@ use crate::{
 
 /// What else in the world says that the battery of a silent supply matters, as half a sentence.
 ///
-/// A snapshot can show two things: a host that the supply feeds fell silent since the supply went
+/// A snapshot can show two things: a host that it alone feeds fell silent since the supply went
 /// on battery, and not because we powered it off; or another supply is on battery now. One of them
 /// is enough.
 pub fn second_sign(
@@ -29,7 +29,9 @@ pub fn second_sign(
         let by_us = journal.hosts.get(name).is_some_and(|host| host.powered_off.is_some());
         is_silent && !by_us
     };
+    // One that another supply feeds too did not fall silent for want of this one.
     let fed = plan.hosts.iter().filter_map(|host| plant.hosts.get(*host));
+    let fed = fed.filter(|host| host.supplies.len() == 1);
     if let Some(host) = fed.map(|host| &host.name).find(|name| is_lost(name)) {
         return Some(format!("{host} on it fell silent too"));
     }

@@ -136,7 +136,8 @@ fn too_long(memory: &SupplyMemory, context: &Context<'_>) -> Option<Cause> {
 /// Silence on battery is not a reading: the last known runtime runs down while nothing is heard,
 /// and the time on battery goes on.
 fn silent(memory: &SupplyMemory, context: &Context<'_>) -> Vec<Cause> {
-    if memory.on_battery_since.is_none() || !context.plan.extrapolate_silence {
+    let is_silent = context.plan.extrapolate_silence && !context.off_by_us;
+    if memory.on_battery_since.is_none() || !is_silent {
         return Vec::new();
     }
     let causes = [run_down(memory, context), too_long(memory, context)];

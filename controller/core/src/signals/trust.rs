@@ -24,6 +24,8 @@ pub enum Trust {
     Contradicting,
     /// Its server answers, and says nothing new of it.
     Stale,
+    /// Not heard because we powered the host off that its server runs on.
+    HostOff,
     /// No answer.
     Silent,
     /// Its server answers, and refuses us.
@@ -42,6 +44,7 @@ impl Trust {
             Self::StatusOnly => "status-only",
             Self::Contradicting => "contradicting",
             Self::Stale => "stale",
+            Self::HostOff => "host-off",
             Self::Silent => "silent",
             Self::Refused => "refused",
             Self::WrongDevice => "wrong-device",
@@ -57,7 +60,7 @@ impl Trust {
     /// The reason that a condition carries; none where nobody needs to be told.
     pub const fn reason(self) -> Option<Reason> {
         match self {
-            Self::Fresh | Self::StatusOnly => None,
+            Self::Fresh | Self::StatusOnly | Self::HostOff => None,
             Self::Contradicting => Some(Reason::TelemetryDoubtful),
             Self::Stale | Self::Silent | Self::NeverHeard => Some(Reason::PowerUnknown),
             Self::Refused => Some(Reason::AccessDenied),

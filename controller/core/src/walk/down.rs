@@ -6,7 +6,7 @@ use super::{Row, Walk};
 use crate::{
     blockers::Blockers,
     seen::Seen,
-    signals::Phase,
+    signals::{Gate, Phase},
     table::Wanted,
     unit::{Kind, UnitId},
 };
@@ -15,7 +15,6 @@ use crate::{
 const MARGIN: Duration = Duration::from_secs(5);
 
 pub(super) fn backwards(walk: &mut Walk<'_>) {
-    let deadline = deadline(walk);
     let order: Vec<UnitId> = walk.view.plant.graph.upwards().collect();
     for id in order.into_iter().rev() {
         let mut behind = behind(walk, id);
@@ -26,7 +25,8 @@ pub(super) fn backwards(walk: &mut Walk<'_>) {
         if is_leaving {
             behind = Blockers::NONE;
         }
-        let left = is_out_of_time(walk, id, deadline);
+        let is_host = walk.unit(id).is_some_and(|unit| unit.kind == Kind::Host);
+        let left = is_out_of_time(walk, id);
         let Some(row) = walk.row_mut(id) else { continue };
         if row.wanted == Wanted::Down {
             row.left = left && !(row.state == crate::assess::State::Down);
@@ -37,6 +37,8 @@ pub(super) fn backwards(walk: &mut Walk<'_>) {
             // Through settled ones too: a worker that lost its agent early does not let its host
             // overtake a quiesce that is still running.
             Wanted::Down | Wanted::Any => behind,
+            // Services stop on hosts that stay on, too, as long as there is a way to them.
+            Wanted::Up if is_host => behind,
             Wanted::Up => Blockers::NONE,
         };
     }
@@ -53,25 +55,30 @@ fn behind(walk: &Walk<'_>, id: UnitId) -> Blockers {
 }
 
 /// Only under an energy deadline, and without memory or timer: it moves by itself with the load.
-fn is_out_of_time(walk: &Walk<'_>, id: UnitId, deadline: Option<Duration>) -> bool {
+fn is_out_of_time(walk: &Walk<'_>, id: UnitId) -> bool {
     let Some(unit) = walk.unit(id) else { return false };
     if unit.kind == Kind::Own {
         return false;
     }
-    let Some(row) = walk.row(id) else { return false };
-    deadline.is_some_and(|left| left < row.tail + MARGIN)
+    walk.row(id).and_then(|row| row.due).is_some_and(|due| due < MARGIN)
 }
 
 /// How long a unit may still take before what is below it runs short of energy; `None` while no
 /// battery is raced.
-pub(crate) fn spare(walk: &Walk<'_>, row: &Row) -> Option<Duration> {
-    Some(deadline(walk)?.saturating_sub(row.tail + MARGIN))
+pub(crate) fn spare(row: &Row) -> Option<Duration> {
+    Some(row.due?.saturating_sub(MARGIN))
 }
 
-/// The least energy left on a supply that asks for a shutdown, if it tells it.
-fn deadline(walk: &Walk<'_>) -> Option<Duration> {
-    let falling = walk.scope.live.iter().filter(|(_, phase)| **phase == Phase::Falling);
-    falling.filter_map(|(supply, _)| energy_left(walk, *supply)).min()
+/// How long the batteries behind a host last, if all its feeds run on one and tell it: one that is
+/// fed twice is on until the last of them is empty.
+pub(super) fn battery_of(walk: &Walk<'_>, host: usize) -> Option<Duration> {
+    let is_raced = |supply: &usize| {
+        walk.scope.live.get(supply) == Some(&Phase::Falling)
+            || walk.gates.get(*supply) == Some(&Gate::OnBattery)
+    };
+    let feeds = &walk.view.plant.hosts.get(host)?.supplies;
+    let left = feeds.iter().map(|supply| energy_left(walk, *supply).filter(|_| is_raced(supply)));
+    left.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// The runtime that a supply is believed to have had last, time since taken off.

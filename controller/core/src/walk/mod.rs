@@ -4,6 +4,7 @@ mod down;
 mod scope;
 mod tail;
 mod up;
+mod widening;
 
 use std::time::Duration;
 
@@ -20,9 +21,10 @@ use crate::{
 };
 
 pub(crate) use down::{energy_left, spare};
-pub(crate) use scope::{Scope, signal_on};
+pub(crate) use scope::Scope;
 pub use tail::critical_path;
 pub(crate) use tail::{bound, budgets, next_step_and_back, span_scale};
+pub(crate) use widening::{remember_last_replicas, sentences};
 
 /// What the walk learned of one unit.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude one another")]
@@ -37,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) left: bool,
     /// The supply whose gate keeps it from going up.
     pub(crate) shut: Option<usize>,
+    /// The supply whose gate keeps what rests on it from going up.
+    carries: Option<usize>,
     /// Its bound is over, or that of something it requires.
     pub(crate) stuck: bool,
     /// What keeps it from the state it is wanted in.
@@ -49,6 +53,9 @@ pub(crate) struct Row {
     pub(crate) in_flight: bool,
     /// The longest chain of spans below it on the way down.
     pub(crate) tail: Duration,
+    /// By when it must be settled for what is below it to be off before its battery ends; `None`
+    /// while no battery is raced.
+    due: Option<Duration>,
 }
 
 impl Row {
@@ -133,12 +140,14 @@ impl<'a> Walk<'a> {
             moot: wanted == Wanted::Down && (view.is_moot(unit) || self.is_waived(unit)),
             left: false,
             shut: None,
+            carries: None,
             stuck: overdue,
             blockers: Blockers::NONE,
             seen_through: Blockers::NONE,
             turn,
             in_flight,
             tail: Duration::ZERO,
+            due: None,
             state,
         }
     }
@@ -147,7 +156,7 @@ impl<'a> Walk<'a> {
     fn is_kept_on(&self, unit: &Unit) -> bool {
         let (plant, journal) = (self.view.plant, self.view.journal);
         let feeds = unit.host.and_then(|host| plant.hosts.get(host)).map(|host| &host.supplies);
-        let signal = feeds.and_then(|feeds| signal_on(self.scope, feeds));
+        let signal = feeds.and_then(|feeds| self.scope.signal_on(feeds));
         // Only a later boot leaves the memory without its tries.
         let tried = journal.tries.contains_key(&unit.name);
         plant.declared == Target::Poweroff

@@ -1,6 +1,6 @@
 //! How far down each unit is asked to go, and by whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ananke_crds::policy::Target;
 
@@ -8,7 +8,7 @@ use crate::{
     graph::EdgeKind,
     plant::Plant,
     signals::{Gate, Phase, SupplyMemory},
-    unit::{Kind, UnitId},
+    unit::{Kind, Unit, UnitId},
 };
 
 /// The live signals of one instant.
@@ -19,6 +19,27 @@ pub(crate) struct Scope {
     pub(crate) live: BTreeMap<usize, Phase>,
     /// Supplies that are not known to be on mains.
     unlit: Vec<bool>,
+    /// The host of an unheard supply's `upsd` that is started, or left on, so that it is heard.
+    tried: Vec<Option<usize>>,
+    /// The volume whose last healthy replicas go with the signals.
+    pub(super) last_replicas: Option<String>,
+}
+
+/// How far the signals reach.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach {
+    /// What is asked of every unit.
+    pub(crate) targets: Vec<Target>,
+    /// Hosts that stay on and that nobody reaches any more, with the path that goes.
+    pub(super) cut_off: BTreeMap<usize, usize>,
+    /// Hosts that are not known to be on mains and go because that path goes.
+    pub(super) unreached: BTreeMap<usize, usize>,
+    /// Hosts that are not known to be on mains and go because this host goes.
+    pub(super) unguarded: BTreeSet<usize>,
+    /// Servers that are not asked to stop for themselves.
+    pub(super) servers_left: usize,
+    paths_gone: BTreeSet<usize>,
+    own_goes: bool,
 }
 
 impl Scope {
@@ -27,15 +48,19 @@ impl Scope {
         plant: &Plant,
         memories: &BTreeMap<String, SupplyMemory>,
         gates: &[Gate],
+        tried: Vec<Option<usize>>,
     ) -> Self {
-        let live = plant.supplies.iter().enumerate().filter_map(|(at, supply)| {
-            let phase = memories.get(&supply.name)?.phase;
+        let memories = || plant.supplies.iter().map(|supply| memories.get(&supply.name));
+        let live = memories().enumerate().filter_map(|(at, memory)| {
+            let phase = memory?.phase;
             (phase != Phase::Clear).then_some((at, phase))
         });
         Self {
             declared: plant.declared,
             live: live.collect(),
             unlit: gates.iter().map(|gate| !gate.is_on_mains()).collect(),
+            tried,
+            last_replicas: memories().flatten().find_map(|memory| memory.last_replicas.clone()),
         }
     }
 
@@ -45,6 +70,8 @@ impl Scope {
             declared: Target::Poweroff,
             live: BTreeMap::new(),
             unlit: vec![true; plant.supplies.len()],
+            tried: Vec::new(),
+            last_replicas: None,
         }
     }
 
@@ -58,63 +85,139 @@ impl Scope {
         self.live.values().any(|phase| *phase == Phase::Falling)
     }
 
-    /// The target of every unit: the gravest of the declared one, of its own supply's signal, and
-    /// of everything it requires.
+    /// Whether a host is started although a supply of its is not heard: that runs its `upsd`.
+    pub(super) fn is_tried(&self, host: usize) -> bool {
+        self.tried.contains(&Some(host))
+    }
+
+    /// The target of every unit.
     pub(crate) fn targets(&self, plant: &Plant) -> Vec<Target> {
+        self.reach(plant).targets
+    }
+
+    /// The target of every unit: the gravest of the declared one, of its own supply's signal, and
+    /// of everything it requires; and of what would be left without this host, or without a way to
+    /// it.
+    pub(crate) fn reach(&self, plant: &Plant) -> Reach {
         let graph = &plant.graph;
-        let mut targets = vec![self.declared; graph.units().len()];
-        let mut orphans = false;
+        let targets = vec![self.declared; graph.units().len()];
+        let mut reach = Reach { targets, ..Reach::default() };
         for id in graph.upwards() {
             let Some(unit) = graph.unit(id) else { continue };
-            let mut target = self.declared;
-            if let Some(host) = unit.host.filter(|_| matches!(unit.kind, Kind::Host | Kind::Own)) {
-                target = target.max(self.asked_of(plant, host));
-            }
-            target = target.max(carried(plant, id, &targets));
-            if unit.kind == Kind::Host && orphans && self.is_unlit(plant, unit.host) {
-                target = Target::Poweroff;
-            }
-            orphans |= unit.kind == Kind::Own
+            let carried = self.declared.max(carried(plant, id, &reach.targets));
+            let target = self.asked(plant, unit, &mut reach).max(carried);
+            reach.own_goes |= unit.kind == Kind::Own
                 && target == Target::Poweroff
                 && plant.shutdown.powers_self_off;
-            if let Some(slot) = targets.get_mut(id.index()) {
+            if let Some(slot) = reach.targets.get_mut(id.index()) {
                 *slot = target;
             }
         }
-        servers_go_with_the_api(plant, &mut targets);
-        targets
+        reach.servers_left = stop_servers_with_the_api(plant, &mut reach.targets);
+        reach
+    }
+
+    /// What is asked of a unit for itself.
+    fn asked(&self, plant: &Plant, unit: &Unit, reach: &mut Reach) -> Target {
+        let host = unit.host.unwrap_or(usize::MAX);
+        match unit.kind {
+            Kind::Own => self.asked_of(plant, host),
+            Kind::Host => self.asked_of(plant, host).max(self.left_alone(plant, host, reach)),
+            Kind::Path if self.path_goes(plant, unit.ordinal, reach) => {
+                reach.paths_gone.insert(unit.ordinal);
+                Target::Running
+            }
+            Kind::Server | Kind::Agent if reach.cut_off.contains_key(&host) => {
+                Target::ClusterOnlyDown
+            }
+            Kind::Api if self.last_replicas.is_some() => Target::ClusterOnlyDown,
+            _ => Target::Running,
+        }
     }
 
     /// What the supplies ask of a host; one that is fed twice goes only when both ask.
     fn asked_of(&self, plant: &Plant, host: usize) -> Target {
         let feeds = plant.hosts.get(host).map(|host| host.supplies.as_slice()).unwrap_or_default();
-        if !feeds.is_empty() && feeds.iter().all(|supply| self.live.contains_key(supply)) {
-            Target::Poweroff
-        } else {
-            Target::Running
+        let asks = |supply: &usize| {
+            self.live.contains_key(supply) && self.tried.get(*supply) != Some(&Some(host))
+        };
+        if !feeds.is_empty() && feeds.iter().all(asks) { Target::Poweroff } else { Target::Running }
+    }
+
+    /// A host that is not known to be on mains goes with what could take it down later: this host,
+    /// and the way to it. One on mains stays on; without a way to it nothing stays running there.
+    fn left_alone(&self, plant: &Plant, host: usize, reach: &mut Reach) -> Target {
+        let gone = reach.paths_gone.iter().find(|path| {
+            let path = plant.paths.get(**path);
+            path.is_some_and(|path| path.reaches.contains(&host) && path.host != Some(host))
+        });
+        let gone = gone.copied();
+        if !self.is_unlit(plant, host) {
+            reach.cut_off.extend(gone.map(|path| (host, path)));
+            return Target::Running;
+        }
+        if self.asked_of(plant, host) == Target::Running {
+            reach.unreached.extend(gone.map(|path| (host, path)));
+            if reach.own_goes {
+                reach.unguarded.insert(host);
+            }
+        }
+        if reach.own_goes || gone.is_some() { Target::Poweroff } else { Target::Running }
+    }
+
+    /// Whether a path goes without which there is no way to what is behind it.
+    fn path_goes(&self, plant: &Plant, path: usize, reach: &Reach) -> bool {
+        let Some(path) = plant.paths.get(path).filter(|path| !path.has_alternative) else {
+            return false;
+        };
+        match path.host.and_then(|host| Some((host, plant.hosts.get(host)?))) {
+            // This machine is not reached through anything.
+            Some((_, carrier)) if carrier.is_self => false,
+            Some((carrier, _)) => {
+                let of = |unit: &Unit| unit.kind == Kind::Host && unit.host == Some(carrier);
+                let at = plant.graph.units().iter().position(of);
+                at.and_then(|at| reach.targets.get(at)) == Some(&Target::Poweroff)
+            }
+            None => path.supply.is_some_and(|supply| self.live.contains_key(&supply)),
         }
     }
 
-    /// Whether a host is not known to be on mains: when this one goes off, nobody looks after it.
-    fn is_unlit(&self, plant: &Plant, host: Option<usize>) -> bool {
-        let feeds = host.and_then(|host| plant.hosts.get(host)).map(|host| &host.supplies);
-        feeds.is_some_and(|feeds| {
-            !feeds.is_empty()
-                && feeds.iter().all(|supply| self.unlit.get(*supply).copied().unwrap_or(true))
-        })
+    /// Whether a host is not known to be on mains.
+    fn is_unlit(&self, plant: &Plant, host: usize) -> bool {
+        let feeds = plant.hosts.get(host).map(|host| host.supplies.as_slice()).unwrap_or_default();
+        !feeds.is_empty()
+            && feeds.iter().all(|supply| self.unlit.get(*supply).copied().unwrap_or(true))
+    }
+
+    /// The gravest live signal: falling before held.
+    pub(crate) fn gravest(&self) -> Option<(usize, Phase)> {
+        let live = self.live.iter().map(|(supply, phase)| (*supply, *phase));
+        live.min_by_key(|(_, phase)| *phase != Phase::Falling)
+    }
+
+    /// What the supplies together ask of what they feed, if all of them ask: one whose mains are
+    /// back holds it.
+    pub(crate) fn signal_on(&self, feeds: &[usize]) -> Option<(usize, Phase)> {
+        let live = feeds.iter().map(|supply| Some((*supply, *self.live.get(supply)?)));
+        let live: Vec<(usize, Phase)> = live.collect::<Option<_>>()?;
+        live.into_iter().min_by_key(|(_, phase)| *phase != Phase::Held)
     }
 }
 
 /// A server that is left when the rest goes is no quorum: it stops with them, and its host stays.
-fn servers_go_with_the_api(plant: &Plant, targets: &mut [Target]) {
+/// Returns how many would have been left.
+fn stop_servers_with_the_api(plant: &Plant, targets: &mut [Target]) -> usize {
     let units = plant.graph.units();
     let api = units.iter().position(|unit| unit.kind == Kind::Api);
-    let Some(api) = api.and_then(|api| targets.get(api)).copied() else { return };
+    let api = api.and_then(|api| targets.get(api)).copied().unwrap_or_default();
+    let mut left = 0;
     for (unit, target) in units.iter().zip(targets) {
         if unit.kind == Kind::Server {
+            left += usize::from(*target == Target::Running);
             *target = api.max(*target);
         }
     }
+    left
 }
 
 /// What the members below a unit carry up to it.
@@ -136,10 +239,4 @@ fn carried(plant: &Plant, id: UnitId, targets: &[Target]) -> Target {
     // The k-th best: that many members are asked for no more than this.
     let quorum = needed.checked_sub(1).and_then(|at| group.get(at)).copied();
     required.max(quorum).unwrap_or_default()
-}
-
-/// The supply whose live signal asks most of a host, if any: falling before held.
-pub(crate) fn signal_on(scope: &Scope, feeds: &[usize]) -> Option<(usize, Phase)> {
-    let live = feeds.iter().filter_map(|supply| Some((*supply, *scope.live.get(supply)?)));
-    live.min_by_key(|(_, phase)| *phase != Phase::Falling)
 }

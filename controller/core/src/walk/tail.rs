@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ananke_crds::policy::{Target, WayBack};
 
-use super::{Scope, Walk};
+use super::{Row, Scope, Walk, down::battery_of};
 use crate::{
     assess::{Drain, View},
     budget::{Ahead, Path, Share, Spans, declared},
@@ -49,17 +49,24 @@ pub(crate) fn bound(plant: &Plant, kind: Kind, wanted: Wanted) -> Duration {
 pub(super) fn forwards(walk: &mut Walk<'_>) {
     let spans = Spans::new(walk.view.plant, walk.view.journal, Path::Emergency);
     let mut rests: Vec<Duration> = vec![Duration::ZERO; walk.rows.len()];
+    // By when what is above a unit must be settled.
+    let mut begins: Vec<Option<Duration>> = vec![None; walk.rows.len()];
     for id in walk.view.plant.graph.upwards() {
         let tail = longest_below(walk.view.plant, id, &rests);
-        let unit = walk.unit(id);
-        let Some(row) = walk.row_mut(id) else { continue };
-        row.tail = tail;
-        let open = row.wanted == Wanted::Down && !row.is_settled_down();
+        let open = |row: &&Row| row.wanted == Wanted::Down && !row.is_settled_down();
+        let unit = walk.unit(id).filter(|_| walk.row(id).is_some_and(|row| open(&row)));
         let own = unit
-            .filter(|_| open)
-            .map_or(Duration::ZERO, |unit| spans.of(unit, spans.ahead(unit, &row.state)));
-        if let Some(rest) = rests.get_mut(id.index()) {
-            *rest = own + tail;
+            .zip(walk.row(id))
+            .map_or(Duration::ZERO, |(unit, row)| spans.of(unit, spans.ahead(unit, &row.state)));
+        let runs = unit.filter(|unit| matches!(unit.kind, Kind::Host | Kind::Own));
+        let lasts = runs.and_then(|unit| battery_of(walk, unit.host?));
+        let first = below(walk.view.plant, id).filter_map(|to| *begins.get(to.index())?);
+        let due = first.chain(lasts).min();
+        if let Some((rest, begin)) = rests.get_mut(id.index()).zip(begins.get_mut(id.index())) {
+            (*rest, *begin) = (own + tail, due.map(|due| due.saturating_sub(own)));
+        }
+        if let Some(row) = walk.row_mut(id) {
+            (row.tail, row.due) = (tail, due);
         }
     }
 }

@@ -11,11 +11,14 @@ use crate::{
 
 pub(super) fn forwards(walk: &mut Walk<'_>) {
     for id in walk.view.plant.graph.upwards() {
-        let shut = gate(walk, id);
+        let carries = gate(walk, id);
+        let is_tried = walk.unit(id).is_some_and(|unit| {
+            unit.kind == Kind::Host && unit.host.is_some_and(|host| walk.scope.is_tried(host))
+        });
         let stuck = rests_on_stuck(walk, id);
         let behind = behind(walk, id);
         let Some(row) = walk.row_mut(id) else { continue };
-        row.shut = shut;
+        (row.carries, row.shut) = (carries, carries.filter(|_| !is_tried));
         row.stuck = row.stuck || (stuck && row.wanted == Wanted::Up);
         row.seen_through = match row.wanted {
             Wanted::Any => behind,
@@ -36,7 +39,7 @@ fn gate(walk: &Walk<'_>, id: UnitId) -> Option<usize> {
         return walk.gates.get(supply).filter(|gate| !gate.is_open()).map(|_| supply);
     }
     let below = walk.view.plant.graph.below(id);
-    let shut = |edge: &Edge| walk.row(edge.to).and_then(|row| row.shut);
+    let shut = |edge: &Edge| walk.row(edge.to).and_then(|row| row.carries);
     let required = below.iter().filter(|e| e.kind == EdgeKind::Requires).find_map(shut);
     required.or_else(|| {
         let (mut open, mut needed, mut closed) = (0, 0, None);

@@ -161,6 +161,7 @@ fn cluster(plant: &Plant) -> ClusterFacts {
             flux(GitopsKind::HelmRelease, "web", Some("apps")),
         ],
         stray_attachments: 0,
+        volumes: Vec::new(),
         source: plant.sections.source.then(|| SourceFacts {
             ready: true,
             message: String::new(),

@@ -291,6 +291,37 @@ async fn at_rest_nothing_is_listed_again_and_nothing_written() {
     }
 }
 
+#[tokio::test]
+async fn replicas_of_volumes_are_seen_beside_who_uses_them() {
+    const REPLICAS: &str = "/apis/longhorn.io/v1beta2/replicas";
+    let api = FakeApi::start().await;
+    api.put(NODES, node("titan-04"));
+    let attached = json!({
+        "metadata": {"name": "v"},
+        "spec": {"nodeName": "titan-04", "source": {"persistentVolumeName": "pvc-1"}}
+    });
+    api.put(crate::fake::ATTACHMENTS, attached);
+    for (name, node, failed) in [("a", "titan-23", ""), ("b", "titan-24", "2026-01-01T00:00:00Z")] {
+        let replica = json!({
+            "metadata": {"name": name, "namespace": "longhorn-system"},
+            "spec": {
+                "volumeName": "pvc-1", "nodeID": node,
+                "healthyAt": "2026-01-01T00:00:00Z", "failedAt": failed
+            }
+        });
+        api.put(REPLICAS, replica);
+    }
+    let cluster = api.cluster();
+    let has_volumes = |facts: &Result<ananke_core::observe::ClusterFacts, _>| {
+        facts.as_ref().is_ok_and(|facts| !facts.volumes.is_empty())
+    };
+    let facts = facts_until(&cluster, has_volumes).await.unwrap();
+    let volume = &facts.volumes[0];
+    assert_eq!(volume.name, "pvc-1");
+    assert_eq!(volume.used_on, ["titan-04".to_owned()].into());
+    assert_eq!(volume.healthy_on, ["titan-23".to_owned()].into(), "one has failed");
+}
+
 #[test]
 fn what_is_no_url_and_no_selector_is_refused_at_once() {
     let config = |servers: &str, carriers: &str| ananke_kube::KubeConfig {

@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ananke_core::{
     marks::Mark,
@@ -24,6 +27,10 @@ pub struct Cluster {
     pub pods: BTreeMap<String, Pod>,
     /// `VolumeAttachment`s by the volume's name.
     pub attachments: BTreeMap<String, Attachment>,
+    /// Nodes that hold a replica of a volume, by the volume's name, for storage that keeps them on
+    /// nodes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub replicas: BTreeMap<String, BTreeSet<String>>,
     /// Flux objects, parents before children.
     pub gitops: Vec<Gitops>,
     /// The Git source.

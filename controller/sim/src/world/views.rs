@@ -1,10 +1,10 @@
 //! What can be seen of the world from where ananke stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ananke_core::observe::{
     ActiveState, ApiHealth, ClusterFacts, GitopsFacts, HostFacts, NodeFacts, PodFacts,
-    ServiceState, SourceFacts, SystemState,
+    ServiceState, SourceFacts, SystemState, VolumeFacts,
 };
 
 use super::{ApiFault, Host, HostFault, Power, Role, ServiceUnit, World};
@@ -120,7 +120,30 @@ impl World {
             suspended: g.suspended,
             mark: g.mark.clone(),
         });
-        ClusterFacts { gitops: gitops.collect(), nodes, stray_attachments, source: self.source() }
+        ClusterFacts {
+            gitops: gitops.collect(),
+            nodes,
+            stray_attachments,
+            volumes: self.volumes(),
+            source: self.source(),
+        }
+    }
+
+    /// A replica is healthy while the kubelet of its node works.
+    fn volumes(&self) -> Vec<VolumeFacts> {
+        let works = |node: &&String| self.hosts.get(*node).is_some_and(Host::kubelet_works);
+        let volume = |(name, nodes): (&String, &BTreeSet<String>)| VolumeFacts {
+            name: name.clone(),
+            used_on: self
+                .cluster
+                .attachments
+                .get(name)
+                .map(|a| a.node.clone())
+                .into_iter()
+                .collect(),
+            healthy_on: nodes.iter().filter(works).cloned().collect(),
+        };
+        self.cluster.replicas.iter().map(volume).collect()
     }
 
     fn add_pods(&self, nodes: &mut BTreeMap<String, NodeFacts>) {

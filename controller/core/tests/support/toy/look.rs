@@ -144,6 +144,7 @@ impl World {
             nodes: nodes.map(node).collect(),
             gitops: self.gitops.clone(),
             stray_attachments: 0,
+            volumes: Vec::new(),
             source: self.plant.sections.source.then(|| ananke_core::observe::SourceFacts {
                 ready: self.gitops.iter().all(|o| o.mark.is_none()) || self.api(),
                 ..ananke_core::observe::SourceFacts::default()
