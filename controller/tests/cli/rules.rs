@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use ananke_core::signals::Trust;
+
 use super::{
     stage::Stage,
     web::{get, promtool},
@@ -58,6 +60,24 @@ fn exported(text: &str) -> Uses {
         all.entry(name.to_owned()).or_default();
     }
     all
+}
+
+/// A word that no supply is ever trusted by makes a rule that never fires, or always.
+#[test]
+fn the_words_of_trust_are_those_of_the_daemon() {
+    let mut words = 0;
+    for text in [rules("ananke.rules.yaml"), rules("ananke.rules.test.yaml")] {
+        for part in text.split("trust").skip(1) {
+            let value = part.trim_start_matches(['=', '!', '~']).strip_prefix('"');
+            let Some((value, _)) = value.and_then(|value| value.split_once('"')) else { continue };
+            for word in value.split('|') {
+                let known = serde_json::from_value::<Trust>(word.into());
+                assert!(known.is_ok(), "there is no trust `{word}`");
+                words += 1;
+            }
+        }
+    }
+    assert!(words > 5, "{words}");
 }
 
 #[test]
