@@ -20,7 +20,7 @@ mod store;
 mod wake;
 
 pub use clock::BootClock;
-pub use machine::LocalMachine;
+pub use machine::{LocalMachine, WAKE_ALARM};
 pub use ssh::{SshHosts, SshSetupError};
-pub use store::{FileStore, LockError, StateLock, lock_holder};
+pub use store::{FileStore, LockError, RESERVE, StateLock, lock_holder, room_in};
 pub use wake::HostWaker;

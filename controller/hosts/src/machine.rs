@@ -17,7 +17,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The alarm of the first clock (Linux, `Documentation/ABI/testing/rtc-cdev` and `drivers/rtc/sysfs`):
 /// seconds since 1970, or `+` and seconds from now by the clock's own time, right or wrong.
-const WAKE_ALARM: &str = "/sys/class/rtc/rtc0/wakealarm";
+pub const WAKE_ALARM: &str = "/sys/class/rtc/rtc0/wakealarm";
 
 /// Names the UPSes that are to cut their output at the end of the halt, a line each. Read by the
 /// hook in `/lib/systemd/system-shutdown`. In `/run`, so that none is left after a boot.

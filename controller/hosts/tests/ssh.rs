@@ -94,6 +94,19 @@ async fn a_probe_tells_everything() {
 }
 
 #[tokio::test]
+async fn sudo_is_asked_what_it_permits_and_runs_nothing() {
+    let (place, _server, hosts) = one();
+    hosts.permits("titan-04", &HostCommand::PowerOff, AMPLE).await.unwrap();
+    let stop = HostCommand::Stop(Service::Server);
+    let refused = hosts.permits("titan-04", &stop, AMPLE).await.unwrap_err();
+    assert!(matches!(refused, HostError::Refused { .. }), "{refused}");
+    assert!(refused.to_string().contains("`sudo -n /usr/bin/systemctl stop k3s`"), "{refused}");
+    let asked = place.asked_of_root();
+    assert!(asked.lines().all(|line| line.starts_with("<-n><-l>")), "{asked}");
+    assert_eq!(asked.lines().count(), 2, "{asked}");
+}
+
+#[tokio::test]
 async fn shims_of_docker_are_not_counted() {
     let (place, _server, hosts) = one();
     let shim = place.path("containerd-shim");

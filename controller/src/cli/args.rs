@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Simulate(Simulate),
     /// Tell why a unit is not where it should be, or what a policy field means
     Explain(Explain),
+    /// Check what must be true of this host and of what it reaches; changes nothing
+    Doctor,
     /// Begin no new step until `release`
     Hold(Hold),
     /// Go on after `hold`
@@ -332,6 +334,8 @@ pub(crate) enum Document {
     Status,
     /// The output of `simulate -o json`
     Simulation,
+    /// The output of `doctor -o json`
+    Doctor,
 }
 
 #[derive(Debug, clap::Args)]

@@ -26,7 +26,8 @@ pub(crate) fn load(args: &Args) -> Result<HostConfiguration, Failure> {
         .map_err(|problems| Failure::new(Exit::Usage, problems.to_string()))
 }
 
-fn path(args: &Args) -> Result<PathBuf, Failure> {
+/// Where the host configuration lies.
+pub(crate) fn path(args: &Args) -> Result<PathBuf, Failure> {
     if let Some(path) = &args.config {
         return Ok(path.clone());
     }

@@ -8,6 +8,7 @@ use schemars::schema_for;
 
 use super::{
     args::{Args, Document, Schema, Validate},
+    doctor::Report,
     exit::{Exit, Failure},
     output::{say, tell},
 };
@@ -59,6 +60,7 @@ pub(crate) fn schema(of: &Schema) -> Result<Exit, Failure> {
         Document::HostConfiguration => crd::json_schema_host_configuration(),
         Document::Status => schema_for!(Published).to_value(),
         Document::Simulation => schema_for!(Simulation).to_value(),
+        Document::Doctor => schema_for!(Report).to_value(),
     };
     say!("{}", serde_json::to_string_pretty(&schema)?);
     Ok(Exit::Done)

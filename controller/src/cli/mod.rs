@@ -4,6 +4,7 @@ mod args;
 mod budget;
 mod client;
 mod config;
+mod doctor;
 mod documents;
 mod exit;
 mod explain;
@@ -53,6 +54,7 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
         Command::Plan(plan) => plan::plan(args, plan),
         Command::Simulate(simulate) => simulate::simulate(args, simulate),
         Command::Explain(explain) => explain::explain(args, explain),
+        Command::Doctor => doctor::doctor(args),
         Command::Hold(hold) => requests::hold(args, hold),
         Command::Release => requests::release(args),
         Command::Signal(signal) => signal::signal(args, signal),

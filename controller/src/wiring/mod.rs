@@ -5,4 +5,5 @@ mod nut;
 pub mod policy;
 mod real;
 
-pub use real::ports as real_ports;
+pub use nut::{NutSetupError, NutSupplies};
+pub use real::{kube_cluster, nut_supplies, ports as real_ports, ssh_hosts};

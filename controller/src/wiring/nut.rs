@@ -29,7 +29,7 @@ const LOGOUT: Duration = Duration::from_secs(1);
 
 /// Why the supplies cannot be spoken to as they are configured.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NutSetupError {
+pub enum NutSetupError {
     /// The credentials file.
     #[error("supplies.{supply}.credentials: {path}: {message}")]
     Credentials {
@@ -51,7 +51,7 @@ pub(super) enum NutSetupError {
 }
 
 /// The supplies of a host configuration.
-pub(super) struct NutSupplies {
+pub struct NutSupplies {
     supplies: BTreeMap<String, Supply>,
 }
 
@@ -64,9 +64,20 @@ struct Supply {
 }
 
 impl NutSupplies {
+    /// One kept connection each; none is opened yet.
     pub(super) fn new(endpoints: &BTreeMap<Name, SupplyEndpoint>) -> Result<Self, NutSetupError> {
         let supply = |(name, endpoint)| Ok((Name::to_string(name), of(name.as_str(), endpoint)?));
         Ok(Self { supplies: endpoints.iter().map(supply).collect::<Result<_, _>>()? })
+    }
+
+    /// Whether our user may act as the primary of a supply: nothing is done.
+    pub async fn may_be_primary(
+        &self,
+        supply: &str,
+        deadline: Duration,
+    ) -> Result<(), SupplyError> {
+        let asked = self.known(supply)?.may_be_primary(Instant::now() + deadline);
+        asked.await.map_err(|error| told(supply, &error))
     }
 
     fn known(&self, supply: &str) -> Result<&Supply, SupplyError> {
@@ -146,6 +157,17 @@ impl Supply {
         let done = client.force_shutdown(&self.ups, deadline).await;
         *slot = Some(client).filter(Client::is_connected);
         done
+    }
+
+    async fn may_be_primary(&self, deadline: Instant) -> Result<(), NutError> {
+        let mut slot = self.client.lock().await;
+        let mut client = match slot.take().filter(Client::is_connected) {
+            Some(client) => client,
+            None => self.connect(deadline).await?,
+        };
+        let may = client.primary(&self.ups, deadline).await;
+        *slot = Some(client).filter(Client::is_connected);
+        may
     }
 
     async fn connect(&self, deadline: Instant) -> Result<Client, NutError> {

@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use ananke_crds::{host_config::HostConfiguration, policy::PowerPolicy};
-use ananke_hosts::{BootClock, HostWaker, LocalMachine, SshHosts};
-use ananke_kube::{KubeCluster, KubeConfig, SourceRef};
+use ananke_crds::{
+    host_config::{HostConfiguration, SupplyEndpoint},
+    policy::PowerPolicy,
+    value::Name,
+};
+use ananke_hosts::{BootClock, HostWaker, LocalMachine, SshHosts, SshSetupError};
+use ananke_kube::{KubeCluster, KubeConfig, KubeConfigError, SourceRef};
 use ananke_ports::{Ports, Store};
 
-use super::nut::NutSupplies;
+use super::nut::{NutSetupError, NutSupplies};
 
 /// Sockets and the configuration of `ssh`: nothing that must outlive a boot.
 const RUNTIME: &str = "/run/ananke";
@@ -19,17 +23,39 @@ pub fn ports(
     store: Arc<dyn Store>,
 ) -> anyhow::Result<Ports> {
     let runtime = std::env::var_os("RUNTIME_DIRECTORY").unwrap_or_else(|| RUNTIME.into());
-    let hosts = SshHosts::new(&config.ssh, policy.spec.distribution, Path::new(&runtime))?;
-    let cluster = KubeCluster::new(kubernetes(config, policy))?;
     Ok(Ports {
         clock: Arc::new(BootClock),
-        supplies: Arc::new(NutSupplies::new(&config.supplies)?),
-        hosts: Arc::new(hosts),
+        supplies: Arc::new(nut_supplies(&config.supplies)?),
+        hosts: Arc::new(ssh_hosts(config, policy, Path::new(&runtime))?),
         wake: Arc::new(HostWaker::new(&policy.spec.hosts)),
-        cluster: Arc::new(cluster),
+        cluster: Arc::new(kube_cluster(config, policy)?),
         machine: Arc::new(LocalMachine::new(Path::new(&runtime), devices(config))?),
         store,
     })
+}
+
+/// The UPSes of a host configuration.
+pub fn nut_supplies(
+    endpoints: &BTreeMap<Name, SupplyEndpoint>,
+) -> Result<NutSupplies, NutSetupError> {
+    NutSupplies::new(endpoints)
+}
+
+/// The hosts of a policy over SSH; `runtime` is for sockets and the configuration of `ssh`.
+pub fn ssh_hosts(
+    config: &HostConfiguration,
+    policy: &PowerPolicy,
+    runtime: &Path,
+) -> Result<SshHosts, SshSetupError> {
+    SshHosts::new(&config.ssh, policy.spec.distribution, runtime)
+}
+
+/// The Kubernetes API of a host configuration.
+pub fn kube_cluster(
+    config: &HostConfiguration,
+    policy: &PowerPolicy,
+) -> Result<KubeCluster, KubeConfigError> {
+    KubeCluster::new(kubernetes(config, policy))
 }
 
 /// What the NUT drivers of this host call the supplies that they drive.

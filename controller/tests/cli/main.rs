@@ -11,6 +11,7 @@
 )]
 
 mod commands;
+mod doctor;
 mod documents;
 mod notify;
 mod rules;

@@ -93,6 +93,22 @@ fn snapshot_name(name: &str) -> Result<&str, String> {
     }
 }
 
+/// The question whether sudo permits a command line: `-l` names it and runs nothing.
+pub(crate) fn question(line: &[String]) -> Vec<&str> {
+    let command = line.iter().skip(SUDO.len()).map(String::as_str);
+    SUDO.into_iter().chain(["-l"]).chain(command).collect()
+}
+
+/// That sudo has no rule for a command line, and what to do about it.
+pub(crate) fn not_permitted(line: &[String], stderr: &str) -> String {
+    let (shown, said) = (line.join(" "), quote(stderr));
+    let said = if stderr.trim().is_empty() { String::new() } else { format!(" ({said})") };
+    format!(
+        "sudo does not permit `{shown}`{said}; install ananke's sudoers file there as \
+         /etc/sudoers.d/ananke and check it with `visudo -c`"
+    )
+}
+
 /// What the end of a command means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -112,10 +128,9 @@ pub(crate) fn verdict(command: &HostCommand, line: &[String], answer: &Answer) -
     let said = quote(&answer.stderr);
     match answer.code {
         0 => Verdict::Done,
-        1 if is_sudo_refusal(&answer.stderr) => Verdict::Refused(format!(
-            "sudo does not permit `{shown}` ({said}); install ananke's sudoers file there as \
-             /etc/sudoers.d/ananke and check it with `visudo -c`"
-        )),
+        1 if is_sudo_refusal(&answer.stderr) => {
+            Verdict::Refused(not_permitted(line, &answer.stderr))
+        }
         // The connection's end and ssh's own 255 come by chance when a host goes off.
         255 if *command == HostCommand::PowerOff => {
             Verdict::Unknown(format!("`{shown}` ended with 255 ({said}): it may be going off"))

@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
 use self::{
-    commands::{Names, Verdict, line, verdict},
+    commands::{Names, Verdict, line, not_permitted, question, verdict},
     exchange::{Answer, Broken},
     link::Link,
     master::Master,
@@ -159,6 +159,35 @@ impl SshHosts {
                 tracing::warn!(%host, why, "its list of snapshots cannot be understood");
                 link.list_failed();
             }
+        }
+    }
+
+    /// Whether sudo would let this be done there; nothing is done. Nothing is asked of a host that
+    /// this instance does not manage, nor for what its distribution has no command.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] if it would not, and those of a host that cannot be asked.
+    pub async fn permits(
+        &self,
+        host: &str,
+        command: &HostCommand,
+        deadline: Duration,
+    ) -> Result<(), HostError> {
+        let until = Instant::now() + deadline;
+        let (name, link) = self.link(host)?;
+        let host = name.to_string();
+        let Ok(command_line) = line(self.names, command) else { return Ok(()) };
+        if self.check_managed(&name).is_err() {
+            return Ok(());
+        }
+        match self.ask(&name, &link, &question(&command_line), (until, true)).await {
+            Ok(answer) if answer.code == 0 => Ok(()),
+            Ok(answer) => {
+                let message = not_permitted(&command_line, &answer.stderr);
+                Err(HostError::Refused { host, message })
+            }
+            Err(Unanswered::NotSent(error)) => Err(error),
+            Err(Unanswered::Cut(message)) => Err(HostError::Silent { host, message }),
         }
     }
 

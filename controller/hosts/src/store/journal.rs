@@ -21,7 +21,7 @@ use super::{documents::TEMPORARY, make_folder, names, sync_folder, told};
 
 /// Blocks kept ahead of the text, in bytes: a whole shutdown of some hundred hosts writes less than
 /// half of it.
-const RESERVE: u64 = 1024 * 1024;
+pub const RESERVE: u64 = 1024 * 1024;
 
 /// Segments that are kept, the one in force included.
 const KEPT: usize = 8;

@@ -13,10 +13,14 @@ use std::{
 };
 
 use ananke_ports::{Store, StoreError};
+use rustix::fs::{Access, access, statvfs};
 
 use self::{documents::Documents, journal::JournalFiles};
 
-pub use self::lock::{LockError, StateLock, lock_holder};
+pub use self::{
+    journal::RESERVE,
+    lock::{LockError, StateLock, lock_holder},
+};
 
 /// The state directory on a file system. Folders have mode 0700, files 0600.
 ///
@@ -77,6 +81,17 @@ impl Store for FileStore {
     fn rotate(&self, lines: &str) -> Result<(), StoreError> {
         self.journal_files().rotate(lines)
     }
+}
+
+/// How many bytes are free for us in a folder, or where it would be made. Nothing is written.
+///
+/// # Errors
+/// If nothing could be written there.
+pub fn room_in(folder: &Path) -> io::Result<u64> {
+    let there = folder.ancestors().find(|above| above.exists()).unwrap_or(folder);
+    access(there, Access::WRITE_OK | Access::EXEC_OK)?;
+    let room = statvfs(there)?;
+    Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
 /// Makes a folder and those above it, for us only.

@@ -246,6 +246,8 @@ case "$*" in
 "-n /usr/bin/systemctl stop k3s") echo 'Failed to stop k3s.service: Unit not loaded.' >&2; exit 5 ;;
 "-n /usr/bin/systemctl kill --signal=SIGKILL k3s") echo $$ >>FOLDER/pids; exec sleep 600 ;;
 "-n /usr/bin/systemctl poweroff") exit 255 ;;
+"-n -l /usr/bin/systemctl poweroff") echo /usr/bin/systemctl poweroff ;;
+"-n -l /usr/bin/systemctl stop k3s") exit 1 ;;
 "-n /usr/local/bin/k3s etcd-snapshot save --name ananke-7") ;;
 "-n /usr/local/bin/k3s etcd-snapshot ls -o json")
     printf '{\n    "items": [{"spec": {"snapshotName": "ananke-7"},\n'
