@@ -4,6 +4,7 @@ use ananke_core::{
     battery::{Basis, Estimate},
     conditions::{Condition, Status, state_word},
     decision::Decision,
+    table::Wanted,
 };
 use ananke_crds::policy::Target;
 
@@ -50,11 +51,15 @@ fn not_as_told(decision: &Decision) -> String {
 
 fn going_on(decision: &Decision, arrived: bool) -> String {
     let target = decision.effective.target;
+    let hosts = decision.effective.hosts.join(", ");
+    let cluster_stays = decision.units.iter().all(|u| u.name != "gitops" || u.wanted == Wanted::Up);
     if arrived {
         return match target {
             Target::Running => "Running: the cluster and its hosts are up".into(),
             Target::ClusterOnlyDown => "The cluster is down, its hosts are on".into(),
-            Target::Poweroff => "Everything is off".into(),
+            Target::Poweroff if hosts.is_empty() => "Everything is off".into(),
+            Target::Poweroff if cluster_stays => format!("Off: {hosts}; the rest is up"),
+            Target::Poweroff => format!("Off: {hosts}; the cluster is down, other hosts are on"),
         };
     }
     if decision.effective.held {
@@ -63,8 +68,9 @@ fn going_on(decision: &Decision, arrived: bool) -> String {
     match target {
         Target::Running => "Coming up".into(),
         Target::ClusterOnlyDown => "Taking the cluster down".into(),
-        Target::Poweroff if decision.effective.hosts.is_empty() => "Powering everything off".into(),
-        Target::Poweroff => format!("Powering off {}", decision.effective.hosts.join(", ")),
+        Target::Poweroff if hosts.is_empty() => "Powering everything off".into(),
+        Target::Poweroff if cluster_stays => format!("Powering off {hosts}; the rest stays up"),
+        Target::Poweroff => format!("Taking the cluster down and powering off {hosts}"),
     }
 }
 

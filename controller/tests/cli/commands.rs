@@ -24,6 +24,11 @@ fn why_a_signal_reaches_as_far_as_it_does() {
         let told = stage.run(command).done();
         assert!(told.lines().any(|line| line.trim() == why), "{command:?}: {told}");
     }
+    let off = stage.status_is("that of titan-23 and titan-24", |status| {
+        let sentence = status["status"]["sentence"].as_str().unwrap_or_default();
+        sentence.starts_with("Off: titan-23, titan-24; the rest is up")
+    });
+    assert_eq!(condition(&off, "Ready"), "True");
     let plan = stage.run(&["plan", "-o", "json"]).json();
     assert_eq!(plan["scope"], serde_json::json!([why]));
     let other = stage.run(&["explain", "host/titan-04"]).done();

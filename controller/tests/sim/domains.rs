@@ -266,3 +266,57 @@ fn domains_own_host_fed_twice() {
         stage.arrives(Target::Running, 900).await;
     });
 }
+
+/// Whatever fails together with whatever hangs on it: it ends running, and nothing that has mains
+/// was powered off.
+async fn they_fail(stage: &mut Stage, supplies: &[&str]) {
+    stage.arrives(Target::Running, 30).await;
+    for supply in supplies {
+        stage.fate(&mains_of(supply, false));
+    }
+    let is_dark = |h: &&Host| h.supplies.iter().all(|feed| supplies.contains(&feed.as_str()));
+    stage
+        .until("all that has no mains is off", 900, |w| {
+            w.hosts.values().filter(is_dark).all(Host::is_off)
+        })
+        .await;
+    stage.pass(Duration::from_secs(60)).await;
+    let lit = stage.look(|w| w.hosts.values().filter(|h| !is_dark(h)).all(Host::is_on));
+    stage.check(lit, "a host with mains was powered off");
+    for supply in supplies {
+        stage.fate(&mains_of(supply, true));
+    }
+    stage.arrives(Target::Running, 900).await;
+}
+
+#[test]
+fn domains_pyrphoros_while_statera_is_heard_via_its_host() {
+    play(
+        "domains_pyrphoros_while_statera_is_heard_via_its_host",
+        VIA,
+        async |stage: &mut Stage| {
+            they_fail(stage, &["pyrphoros"]).await;
+        },
+    );
+}
+
+#[test]
+fn domains_both_feeds() {
+    play("domains_both_feeds", TWICE, async |stage: &mut Stage| {
+        they_fail(stage, &["pyrphoros", "statera"]).await;
+    });
+}
+
+#[test]
+fn domains_pyrphoros_with_the_jump_host_on_statera() {
+    play("domains_pyrphoros_with_the_jump_host_on_statera", JUMP, async |stage: &mut Stage| {
+        they_fail(stage, &["pyrphoros"]).await;
+    });
+}
+
+#[test]
+fn domains_both_and_the_jump_host() {
+    play("domains_both_and_the_jump_host", JUMP, async |stage: &mut Stage| {
+        they_fail(stage, &["pyrphoros", "statera"]).await;
+    });
+}

@@ -98,7 +98,8 @@ pub struct SupplyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<GoDuration>,
     /// How far its readings are believed: `fresh`, `status-only`, `contradicting`, `stale`,
-    /// `silent`, `refused`, `wrong-device` or `never-heard`.
+    /// `silent`, `refused`, `wrong-device`, `never-heard`, or `host-off`: we have the host off that
+    /// its NUT server runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<String>,
     /// What is the matter with it, and what a person can do about it.
