@@ -14,7 +14,7 @@ mod support;
 use ananke_core::{
     forecast::forecast,
     observe::SupplyReading,
-    seen::Seen,
+    seen::{Seen, Unseen},
     signals::{Cause, Phase, Trigger},
 };
 use ananke_crds::policy::{OffWhen, WayBack};
@@ -50,4 +50,26 @@ fn a_plan_ends_with_the_last_step_of_this_host() {
     ] {
         assert_eq!(last_rungs(when, way_back), rungs, "{when:?} {way_back:?}");
     }
+}
+
+/// A supply that is heard on a host that it feeds is heard again once that host is woken: a plan
+/// does not wait for ever behind it.
+#[test]
+fn a_plan_hears_a_supply_again_that_its_own_host_tells_of() {
+    let mut policy = support::policy("two-ups");
+    policy.spec.supplies[1].via = Some("host/n4".parse().unwrap());
+    let plant = support::plant(&policy);
+    let mut still = named("off", &plant);
+    still.snapshot.supplies.insert("east".into(), Seen::unknown(Unseen::Silent, NOW));
+    let heard = still.journal.supplies.get_mut("east").unwrap();
+    heard.last_heard = still.journal.hosts["n4"].powered_off;
+    let made = forecast(&plant, &still.journal, &still.snapshot);
+    let woken = |host: &str| {
+        let unit = format!("host/{host}");
+        made.steps.iter().find(|step| step.step.unit == unit).map(|step| step.at)
+    };
+    assert!(woken("n4") < woken("s3"), "{:?} {:?}", woken("n4"), woken("s3"));
+    let hosts = made.end.units.iter().filter(|unit| unit.name.starts_with("host/"));
+    let left: Vec<_> = hosts.filter(|unit| !unit.arrived).collect();
+    assert!(left.is_empty(), "{left:#?}");
 }
