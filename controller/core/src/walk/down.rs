@@ -7,8 +7,9 @@ use crate::{
     blockers::Blockers,
     seen::Seen,
     signals::{Gate, Phase},
+    step::Rung,
     table::Wanted,
-    unit::{Kind, UnitId},
+    unit::{Kind, Unit, UnitId},
 };
 
 /// Kept free of the tail: a unit is left when less energy than this and its tail remains.
@@ -60,7 +61,20 @@ fn is_out_of_time(walk: &Walk<'_>, id: UnitId) -> bool {
     if unit.kind == Kind::Own {
         return false;
     }
-    walk.row(id).and_then(|row| row.due).is_some_and(|due| due < MARGIN)
+    let Some(row) = walk.row(id) else { return false };
+    if unit.kind == Kind::Host && !may_be_left(walk, unit, row) {
+        return false;
+    }
+    row.due.is_some_and(|due| due < MARGIN)
+}
+
+/// Telling a host to go off costs no time, so it is told however little energy a supply tells of:
+/// some tell none from `LB` on, and last for minutes. Then it is left, for what goes off after it.
+fn may_be_left(walk: &Walk<'_>, unit: &Unit, row: &Row) -> bool {
+    let was_told = walk.view.journal.tries(&unit.name, Rung::PowerOff).is_some();
+    let facts = unit.host.and_then(|host| walk.view.facts(host));
+    let answers = facts.and_then(Seen::value).is_some();
+    !row.tail.is_zero() && (was_told || !answers)
 }
 
 /// How long a unit may still take before what is below it runs short of energy; `None` while no
