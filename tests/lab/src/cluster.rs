@@ -13,6 +13,15 @@ use crate::command::check;
 use crate::paths::{HostPaths, Paths};
 use crate::spec::{HostSpec, LabSpec, Role};
 
+/// A kubeconfig for labs without a cluster: nobody listens there, and the refusal is immediate.
+pub const NO_CLUSTER: &str = "apiVersion: v1
+kind: Config
+clusters: [{name: none, cluster: {server: 'https://127.0.0.1:1'}}]
+users: [{name: none, user: {token: none}}]
+contexts: [{name: none, context: {cluster: none, user: none}}]
+current-context: none
+";
+
 /// Where clients find the API server of a host.
 pub(crate) fn api_url(server: &HostSpec) -> String {
     format!("https://{}:6443", server.address())

@@ -41,6 +41,7 @@ mod spec;
 mod story;
 mod teardown;
 
+pub use cluster::NO_CLUSTER;
 pub use command::{Output, check, require, run};
 pub use evidence::{
     ApiFact, Evidence, Facts, HostFact, HostNote, Life, PowerFact, Reading, UnitChange, WakeFact,
@@ -51,9 +52,9 @@ pub use image::ensure as ensure_image;
 pub use keeper::keep;
 pub use lab::Lab;
 pub use leftovers::Leftovers;
-pub use nut::{ADMIN, NutUser, PRIMARY, SECONDARY};
+pub use nut::{ADMIN, NutSession, NutUser, PRIMARY, SECONDARY, upsmon};
 pub use power_log::{PowerChange, PowerEvent, PoweredBy};
-pub use process::HubProcess;
+pub use process::{HubProcess, ananke};
 pub use protocol::{HostAction, HostState, UpsAction};
 pub use spec::{
     BatterySpec, HUB_ADDRESS, HostSpec, LabName, LabSpec, NETWORK, NUT_PORT, OnAcReturn, Role,

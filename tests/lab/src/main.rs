@@ -134,6 +134,11 @@ enum UpsCommand {
     DriverKill,
     /// Start it again.
     DriverStart,
+    /// Give the device another name in the server.
+    Rename {
+        /// The name.
+        to: String,
+    },
     /// Kill the server.
     UpsdKill,
     /// Start it again.
@@ -228,6 +233,7 @@ impl Ups {
             UpsCommand::Unstale => UpsAction::Unstale,
             UpsCommand::DriverKill => UpsAction::DriverKill,
             UpsCommand::DriverStart => UpsAction::DriverStart,
+            UpsCommand::Rename { to } => UpsAction::Rename(to),
             UpsCommand::UpsdKill => UpsAction::UpsdKill,
             UpsCommand::UpsdStart => UpsAction::UpsdStart,
         };

@@ -5,9 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::command;
+
+/// The program under test: beside the build of the test that asks.
+///
+/// # Errors
+/// It was not built.
+pub fn ananke() -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let folder = this.parent().and_then(Path::parent).context("no target folder")?;
+    let ananke = folder.join("ananke");
+    ensure!(ananke.exists(), "missing: {} (cargo build -p ananke)", ananke.display());
+    Ok(ananke)
+}
 
 /// A running program; it is killed when this is dropped.
 #[derive(Debug)]

@@ -64,6 +64,9 @@ pub enum UpsAction {
     DriverKill,
     /// Start the driver again.
     DriverStart,
+    /// Give the device another name in `upsd`, which says `UNKNOWN-UPS` to the one before. The lab
+    /// goes on by the old name.
+    Rename(String),
     /// Kill `upsd`, for all supplies.
     UpsdKill,
     /// Start `upsd` again; the only way to clear a forced shutdown (`FSD`).

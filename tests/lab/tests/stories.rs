@@ -20,6 +20,7 @@ mod tools;
 use std::time::Duration;
 
 use ananke_audit::Wanted;
+use ananke_lab::{HostAction, OnAcReturn};
 use anyhow::Result;
 use stage::Stage;
 
@@ -71,6 +72,32 @@ fn the_mains_return_half_way_down() -> Result<()> {
     stage.mains(true)?;
     stage.wait("the cluster runs by itself", UP, Stage::cluster_runs)?;
     stage.is_ready()?;
+    stage.audit(Wanted::Running)?;
+    stage.end()
+}
+
+/// Too little to start anything on; what the firmware boots is left on all the same.
+#[test]
+fn the_mains_return_at_nine_percent() -> Result<()> {
+    let booting = ["n1", "n2"];
+    let mut stage = Stage::begin("the mains return at 9 percent")?;
+    for host in booting {
+        stage.lab.host_action(host, HostAction::OnAcReturn(OnAcReturn::Boot))?;
+    }
+    stage.charge(80.0)?;
+    stage.mains(false)?;
+    stage.wait("every host is off", DOWN, Stage::everything_is_off)?;
+    stage.audit(Wanted::Poweroff)?;
+    stage.charge(0.0)?;
+    stage.mains(true)?;
+    stage.charge(9.0)?;
+    stage.wait("n1 and n2 booted by themselves", UP, |stage| stage.have_booted(&booting))?;
+    stage.wait("upsd tells how little is stored", UP, Stage::is_low)?;
+    stage.sleeps_until_charged("n3")?;
+    stage.charge(100.0)?;
+    stage.wait("n3 was woken and the cluster runs", UP, Stage::cluster_runs)?;
+    stage.is_ready()?;
+    stage.on_since_the_mains(&booting)?;
     stage.audit(Wanted::Running)?;
     stage.end()
 }

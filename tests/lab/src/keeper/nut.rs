@@ -40,7 +40,11 @@ pub(crate) struct Nut {
 
 #[derive(Debug)]
 struct Supply {
+    /// What it is called in `upsd`.
+    called: String,
     driver: Option<Child>,
+    /// Whether the driver's clock is stopped.
+    is_frozen: bool,
     variables: BTreeMap<String, String>,
     /// Whole seconds since 1970 of the last write of the driver's file.
     written: u64,
@@ -50,7 +54,13 @@ impl Nut {
     /// Writes the configuration and starts everything; ready when each supply has a status.
     pub(crate) fn start(lab: &LabSpec, paths: &Paths) -> Result<Self> {
         let supplies = lab.supplies.iter().map(|ups| {
-            let supply = Supply { driver: None, variables: first_variables(ups), written: 0 };
+            let supply = Supply {
+                called: ups.name.clone(),
+                driver: None,
+                is_frozen: false,
+                variables: first_variables(ups),
+                written: 0,
+            };
             (ups.name.clone(), supply)
         });
         let mut nut = Self {
@@ -75,9 +85,11 @@ impl Nut {
     }
 
     pub(crate) fn stop_driver(&mut self, ups: &str) -> Result<()> {
-        end(self.supply(ups)?.driver.take());
+        let supply = self.supply(ups)?;
+        end(supply.driver.take());
+        supply.is_frozen = false;
         // The driver died without clearing its socket, on which the next one would stumble.
-        fs::remove_file(self.socket(ups)).ok();
+        fs::remove_file(self.socket(ups)?).ok();
         Ok(())
     }
 
@@ -85,16 +97,31 @@ impl Nut {
         self.stop_driver(ups)?;
         self.write_variables(ups)?;
         let log = format!("ups-{ups}.log");
-        let driver = self.daemon(DRIVER, &["-a", ups], &log)?;
+        let called = self.supply(ups)?.called.clone();
+        let driver = self.daemon(DRIVER, &["-a", &called], &log)?;
         self.supply(ups)?.driver = Some(driver);
-        let socket = self.socket(ups);
+        let socket = self.socket(ups)?;
         self.wait(&log, || Ok(socket.exists()))
     }
 
     /// Stops the driver's clock, or lets it run on.
     pub(crate) fn set_stale(&mut self, ups: &str, stale: bool) -> Result<()> {
-        let driver = self.supply(ups)?.driver.as_ref().context("the driver does not run")?;
-        signal(driver.id(), if stale { Signal::STOP } else { Signal::CONT })
+        let supply = self.supply(ups)?;
+        let driver = supply.driver.as_ref().context("the driver does not run")?;
+        signal(driver.id(), if stale { Signal::STOP } else { Signal::CONT })?;
+        supply.is_frozen = stale;
+        Ok(())
+    }
+
+    /// Gives a device another name, as a person does who edits `ups.conf` and reloads `upsd`.
+    pub(crate) fn rename(&mut self, ups: &str, to: String) -> Result<()> {
+        self.stop_driver(ups)?;
+        self.supply(ups)?.called = to;
+        self.write_devices()?;
+        self.start_driver(ups)?;
+        let upsd = self.upsd.as_ref().context("upsd does not run")?;
+        signal(upsd.id(), Signal::HUP)?;
+        self.settle(ups)
     }
 
     pub(crate) fn stop_upsd(&mut self) {
@@ -109,7 +136,8 @@ impl Nut {
         }
     }
 
-    /// Starts the server, anew if it runs; each supply whose driver runs has a status then.
+    /// Starts the server, anew if it runs; each supply whose driver runs has a status then. One
+    /// whose driver is frozen is `WAIT`.
     pub(crate) fn start_upsd(&mut self) -> Result<()> {
         self.stop_upsd();
         self.upsd = Some(self.daemon(UPSD, &[], "upsd.log")?);
@@ -122,13 +150,12 @@ impl Nut {
 
     /// Waits until a supply has a status: a driver that has just connected is `WAIT`.
     pub(crate) fn settle(&self, ups: &str) -> Result<()> {
-        let running = self.supplies.get(ups).is_some_and(|supply| supply.driver.is_some());
-        if !running {
-            return Ok(());
-        }
+        let tells = |supply: &&Supply| supply.driver.is_some() && !supply.is_frozen;
+        let Some(supply) = self.supplies.get(ups).filter(tells) else { return Ok(()) };
         self.wait("upsd.log", || {
             let mut upsc = self.hub.command("upsc")?;
-            upsc.args([&format!("{ups}@{HUB_ADDRESS}:{NUT_PORT}"), "ups.status"]);
+            let called = &supply.called;
+            upsc.args([&format!("{called}@{HUB_ADDRESS}:{NUT_PORT}"), "ups.status"]);
             let output = run(&mut upsc, Duration::from_secs(5))?;
             Ok(output.ok() && !output.stdout.contains("WAIT"))
         })
@@ -139,21 +166,8 @@ impl Nut {
             fs::create_dir_all(&folder)?;
             fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
         }
+        self.write_devices()?;
         let etc = self.etc();
-        let supplies: Vec<String> = lab
-            .supplies
-            .iter()
-            .map(|ups| {
-                let file = self.file(&ups.name);
-                format!(
-                    "[{}]\n  driver = dummy-ups\n  mode = dummy-once\n  port = {}\n  \
-                     pollinterval = 1\n  desc = \"a UPS of the lab\"\n",
-                    ups.name,
-                    file.display()
-                )
-            })
-            .collect();
-        private(&etc.join("ups.conf"), &supplies.concat())?;
         let mut upsd = format!("LISTEN {HUB_ADDRESS} {NUT_PORT}\nMAXAGE {MAX_AGE_S}\n");
         if lab.nut_tls {
             upsd.push_str(&nut_tls::make(&self.folder)?);
@@ -171,6 +185,19 @@ impl Nut {
             SECONDARY.password
         );
         private(&etc.join("upsd.users"), &users)
+    }
+
+    fn write_devices(&self) -> Result<()> {
+        let device = |(name, supply): (&String, &Supply)| {
+            format!(
+                "[{}]\n  driver = dummy-ups\n  mode = dummy-once\n  port = {}\n  \
+                 pollinterval = 1\n  desc = \"a UPS of the lab\"\n",
+                supply.called,
+                self.file(name).display()
+            )
+        };
+        let devices: String = self.supplies.iter().map(device).collect();
+        private(&self.etc().join("ups.conf"), &devices)
     }
 
     fn daemon(&self, program: &str, arguments: &[&str], log: &str) -> Result<Child> {
@@ -225,8 +252,9 @@ impl Nut {
         self.etc().join(format!("{ups}.dev"))
     }
 
-    fn socket(&self, ups: &str) -> PathBuf {
-        self.folder.join("run").join(format!("dummy-ups-{ups}"))
+    fn socket(&mut self, ups: &str) -> Result<PathBuf> {
+        let name = format!("dummy-ups-{}", self.supply(ups)?.called);
+        Ok(self.folder.join("run").join(name))
     }
 }
 

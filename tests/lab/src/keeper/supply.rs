@@ -107,6 +107,7 @@ impl Supplies {
                 inner.nut.start_driver(ups)?;
                 inner.nut.settle(ups)
             }
+            UpsAction::Rename(to) => inner.nut.rename(ups, to),
             UpsAction::UpsdKill => {
                 inner.nut.stop_upsd();
                 Ok(())

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::stage::{SERVER, Stage, WORKERS};
 
+/// What `policy.yaml` wants stored before anything is started, in percent.
+const MIN_CHARGE: u32 = 25;
+
 fn all() -> impl Iterator<Item = &'static str> {
     std::iter::once(SERVER).chain(WORKERS)
 }
@@ -126,6 +129,51 @@ impl Stage {
             }
         }
         Ok(false)
+    }
+
+    /// The mains have switched these on.
+    pub(crate) fn have_booted(&self, hosts: &[&str]) -> Result<Option<()>> {
+        for host in hosts {
+            if !self.lab.is_on(host)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
+    }
+
+    fn stored(&self) -> Result<u32> {
+        Ok(self.lab.ups_get("ups", "battery.charge")?.parse()?)
+    }
+
+    /// Less is stored than the policy wants.
+    pub(crate) fn is_low(&self) -> Result<Option<()>> {
+        Ok((self.stored()? < MIN_CHARGE).then_some(()))
+    }
+
+    /// A host stays off until enough is stored.
+    pub(crate) fn sleeps_until_charged(&self, host: &str) -> Result<()> {
+        loop {
+            let is_on = self.lab.is_on(host)?;
+            // Asked after that: it only rises.
+            let charge = self.stored()?;
+            if charge >= MIN_CHARGE {
+                self.story.tell(format!("{charge} % are stored, {host} slept until now"));
+                return Ok(());
+            }
+            ensure!(!is_on, "{host} was woken at {charge} % charge");
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+    }
+
+    /// The mains switched these on, and nobody switched them off again.
+    pub(crate) fn on_since_the_mains(&self, hosts: &[&str]) -> Result<()> {
+        for host in hosts {
+            let last = self.lab.power_log(host)?.last().map(|event| event.change);
+            let by_mains = last == Some(PowerChange::On(PoweredBy::AcReturn));
+            ensure!(by_mains, "{host} did not stay on: {last:?}");
+        }
+        self.story.tell(format!("{} stayed on since the mains are back", hosts.join(" and ")));
+        Ok(())
     }
 
     pub(crate) fn woken_by_magic_packets(&self) -> Result<()> {

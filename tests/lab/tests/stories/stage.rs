@@ -9,7 +9,8 @@ use std::{
 
 use ananke_audit::{Expect, Wanted, audit};
 use ananke_lab::{
-    BatterySpec, HubProcess, Lab, LabName, LabSpec, Output, Story, UpsSpec, Watch, check, run,
+    BatterySpec, HubProcess, Lab, LabName, LabSpec, Output, Story, UpsAction, UpsSpec, Watch,
+    check, run,
 };
 use anyhow::{Context, Result, ensure};
 
@@ -116,7 +117,7 @@ impl Stage {
 
     /// Starts the daemon.
     pub(crate) fn start(&mut self) -> Result<()> {
-        let mut ananke = self.lab.command(tools::ananke()?)?;
+        let mut ananke = self.lab.command(ananke_lab::ananke()?)?;
         ananke.arg("--config").arg(self.folder.join("ananke.yaml")).arg("run");
         ananke.env("RUNTIME_DIRECTORY", self.folder.join("run")).env("HOME", "/nonexistent");
         self.daemon = Some(self.lab.spawn("ananke", &mut ananke)?);
@@ -132,7 +133,7 @@ impl Stage {
         };
         let now = self.watch.as_ref().context("nobody watches")?.now();
         self.expect = self.expect.clone().declared(now, wanted);
-        let mut set = self.lab.command(tools::ananke()?)?;
+        let mut set = self.lab.command(ananke_lab::ananke()?)?;
         set.arg("--config").arg(self.folder.join("ananke.yaml"));
         set.args(["set-target", target, "--yes", "--reason", "a story"]);
         let output = run(&mut set, BRIEF)?;
@@ -145,6 +146,13 @@ impl Stage {
     pub(crate) fn mains(&mut self, present: bool) -> Result<()> {
         self.lab.mains("ups", present)?;
         self.story.tell(if present { "the mains are back" } else { "the mains are off" });
+        Ok(())
+    }
+
+    /// Gives the battery this charge in percent. An empty one takes the power from what is on it.
+    pub(crate) fn charge(&mut self, percent: f64) -> Result<()> {
+        self.lab.ups_action("ups", UpsAction::Charge(percent))?;
+        self.story.tell(format!("the battery holds {percent} %"));
         Ok(())
     }
 
@@ -203,7 +211,7 @@ impl Stage {
         for line in tail.into_iter().rev() {
             self.story.tell(format!("  | {line}"));
         }
-        let mut status = self.lab.command(tools::ananke()?)?;
+        let mut status = self.lab.command(ananke_lab::ananke()?)?;
         status.arg("--config").arg(self.folder.join("ananke.yaml")).arg("status");
         for line in run(&mut status, BRIEF)?.stdout.lines() {
             self.story.tell(format!("  > {line}"));

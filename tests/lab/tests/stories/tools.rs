@@ -1,4 +1,4 @@
-//! Where the programs under test are.
+//! Where the stack is.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,13 +22,4 @@ pub(crate) fn stack() -> Result<PathBuf> {
     let folder = bin.parent().context("the stack has no folder")?;
     ensure!(bin.join("kube-apiserver").exists(), "missing: kube-apiserver ≥ 1.33");
     Ok(folder.to_owned())
-}
-
-/// The program under test: beside this test's own build.
-pub(crate) fn ananke() -> Result<PathBuf> {
-    let this = std::env::current_exe()?;
-    let folder = this.parent().and_then(Path::parent).context("no target folder")?;
-    let ananke = folder.join("ananke");
-    ensure!(ananke.exists(), "missing: {} (cargo build -p ananke)", ananke.display());
-    Ok(ananke)
 }

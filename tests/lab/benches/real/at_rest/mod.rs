@@ -20,7 +20,6 @@ use self::{
     account::{Account, Memory},
     world::{POLICY, World},
 };
-use crate::tools;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -95,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn start(world: &World, account: &Account, folder: &Path) -> Result<HubProcess> {
     let config = world.documents(folder)?;
-    let ananke = tools::ananke()?;
+    let ananke = ananke_lab::ananke()?;
     // Pages of a program are counted where they are first read: here, not where it was built.
     for program in [ananke.as_path(), Path::new("/usr/bin/ssh")] {
         let file =

@@ -8,24 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ananke_lab::{HUB_ADDRESS, Lab, NUT_PORT, SECONDARY};
+use ananke_lab::{HUB_ADDRESS, Lab, NO_CLUSTER, NUT_PORT, SECONDARY};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::{PATIENCE, Place, private};
-use crate::tools;
 
 /// The first port of the daemons' pages, one each.
 const PAGES: usize = 9600;
-
-/// Nobody listens there: this world has no API server, and the refusal is immediate.
-const KUBECONFIG: &str = "apiVersion: v1
-kind: Config
-clusters: [{name: none, cluster: {server: 'https://127.0.0.1:1'}}]
-users: [{name: none, user: {token: none}}]
-contexts: [{name: none, context: {cluster: none, user: none}}]
-current-context: none
-";
 
 /// It is killed when this is dropped.
 pub(crate) struct Daemon {
@@ -40,13 +30,13 @@ impl Daemon {
         fs::create_dir_all(folder.join("desired"))?;
         fs::create_dir_all(folder.join("state/journal"))?;
         fs::write(folder.join("desired/bench.yaml"), policy(place))?;
-        private(&folder.join("kubeconfig"), KUBECONFIG)?;
+        private(&folder.join("kubeconfig"), NO_CLUSTER)?;
         private(
             &folder.join("nut-credentials"),
             &format!("username: {}\npassword: {}\n", SECONDARY.name, SECONDARY.password),
         )?;
         let config = private(&folder.join("ananke.yaml"), &configuration(lab, place, folder)?)?;
-        let mut command = lab.command(tools::ananke()?)?;
+        let mut command = lab.command(ananke_lab::ananke()?)?;
         command.arg("--config").arg(config).arg("run");
         // Sockets of ssh: a short path.
         command.env("RUNTIME_DIRECTORY", lab.scratch()?.join(&place.ups));

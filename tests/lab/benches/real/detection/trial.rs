@@ -2,14 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead as _, BufReader, Write as _},
-    net::{SocketAddr, TcpStream},
     sync::mpsc::{Receiver, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
 
-use ananke_lab::{ADMIN, HUB_ADDRESS, Lab, NUT_PORT};
+use ananke_lab::{ADMIN, Lab, NutSession};
 use anyhow::{Context, Result, ensure};
 
 use super::{
@@ -151,42 +149,25 @@ impl Mark {
 
 /// A connection of a user that may set variables.
 struct Upsd {
-    to: TcpStream,
-    from: BufReader<TcpStream>,
+    session: NutSession,
     ups: String,
 }
 
 impl Upsd {
     fn login(lab: &Lab, ups: &str) -> Result<Self> {
-        let to = lab.connect(SocketAddr::from((HUB_ADDRESS, NUT_PORT)), LONGEST)?;
-        to.set_nodelay(true)?;
-        to.set_read_timeout(Some(LONGEST))?;
-        let from = BufReader::new(to.try_clone()?);
-        let mut upsd = Self { to, from, ups: ups.to_owned() };
-        for line in [format!("USERNAME {}", ADMIN.name), format!("PASSWORD {}", ADMIN.password)] {
-            let answer = upsd.ask(&line)?;
-            ensure!(answer == "OK", "upsd: {answer}");
-        }
-        Ok(upsd)
-    }
-
-    fn ask(&mut self, line: &str) -> Result<String> {
-        self.to.write_all(format!("{line}\n").as_bytes())?;
-        let mut answer = String::new();
-        self.from.read_line(&mut answer)?;
-        Ok(answer.trim_end().to_owned())
+        Ok(Self { session: NutSession::begin(lab, ADMIN)?, ups: ups.to_owned() })
     }
 
     /// Sets the status; gives the last instant at which `upsd` still told the one before.
     fn set_status(&mut self, status: &str) -> Result<Instant> {
         let mut still = Instant::now();
-        let answer = self.ask(&format!("SET VAR {} ups.status \"{status}\"", self.ups))?;
+        let answer = self.session.ask(&format!("SET VAR {} ups.status \"{status}\"", self.ups))?;
         ensure!(answer.starts_with("OK"), "upsd: {answer}");
         let end = still + LONGEST;
         let wanted = format!("VAR {} ups.status \"{status}\"", self.ups);
         loop {
             let asked = Instant::now();
-            if self.ask(&format!("GET VAR {} ups.status", self.ups))? == wanted {
+            if self.session.ask(&format!("GET VAR {} ups.status", self.ups))? == wanted {
                 return Ok(still);
             }
             ensure!(asked < end, "upsd does not take `{status}` for {}", self.ups);

@@ -21,9 +21,6 @@ use super::{
     private,
 };
 
-/// Not `/sbin/upsmon`, a wrapper of Debian's that starts nothing while `MODE=none`.
-const UPSMON: &str = "/lib/nut/upsmon";
-
 /// Seconds between polls, `POLLFREQ` and `POLLFREQALERT` alike: the defaults of both, and the
 /// shortest there is.
 pub(crate) const FREQUENCIES: [u32; 2] = [5, 1];
@@ -89,16 +86,7 @@ pub(crate) fn start(
     private(&notify, &script)?;
     fs::set_permissions(&notify, Permissions::from_mode(0o700))?;
     private(&folder.join("upsmon.conf"), &configuration(place, frequency, &notify))?;
-    // `upsmon` writes /run/nut/upsmon.pid whatever it is told; this machine's own stays untouched.
-    let mut command = lab.command("unshare")?;
-    command.args([
-        "--mount",
-        "sh",
-        "-c",
-        "mount -t tmpfs none /run && mkdir /run/nut && exec \"$@\"",
-    ]);
-    command.args(["sh", UPSMON, "-F", "-p"]).env("NUT_CONFPATH", &folder);
-    command.env("NUT_QUIET_INIT_SSL", "true");
+    let mut command = ananke_lab::upsmon(lab, &folder)?;
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Ok(Monitor(command.spawn().context("cannot start upsmon")?))
 }
