@@ -284,6 +284,30 @@ fn nobody_knows_what_a_silence_was() {
     assert_eq!(memory.bands.len(), 0);
 }
 
+/// A charge that is told again was never gone through: one bad reading must not make a battery of
+/// seconds out of one of an hour.
+#[test]
+fn a_bad_reading_teaches_nothing() {
+    let trace = Trace::linear(3_000);
+    let mut memory = BatteryMemory::default();
+    for (second, charge) in [(0, 100), (30, 99), (60, 98), (65, 0), (70, 98), (75, 98)] {
+        memory.hear(&trace.reading(charge, &["OB", "DISCHRG"]), Tick::from_millis(second * 1000));
+    }
+    let found = estimate(&memory, &trace.reading(98, &["OB"]), Tick::from_millis(80_000)).unwrap();
+    assert_eq!((found.basis, found.seconds), (Basis::Firmware, 98 * 30));
+}
+
+/// With the load off it a battery recovers by more than noise; what it had gone through by then
+/// stays true.
+#[test]
+fn a_charge_that_recovers_keeps_what_lies_above_it() {
+    let trace = Trace { says: |_| 9_999, ..Trace::linear(3_000) };
+    let mut memory = BatteryMemory::default();
+    let (_, at) = trace.fall(&mut memory, 100, 35, 0);
+    memory.hear(&trace.reading(50, &["OB"]), at.plus(std::time::Duration::from_secs(5)));
+    assert_eq!(memory.bands.keys().copied().collect::<Vec<_>>(), [5, 6, 7, 8, 9]);
+}
+
 /// A reading out of anything.
 fn any_reading() -> impl Strategy<Value = (u64, SupplyReading)> {
     let words = prop::sample::select(vec!["OB", "OL", "OB LB", "CAL OB", ""]);

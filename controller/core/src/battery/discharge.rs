@@ -159,6 +159,12 @@ impl Discharge {
         (self.charge, self.since, self.work) = (to, at, Work::default());
     }
 
+    /// Forgets what lies below a charge that is told again: it was never gone through. One bad
+    /// reading must not make a battery of seconds out of one of an hour.
+    pub(super) fn rises_to(&mut self, charge: u8) {
+        self.falls.retain(|band, _| band.saturating_mul(BAND_PERCENT) >= charge);
+    }
+
     /// What it teaches: the pace in every band that it went through far enough.
     pub(super) fn paces(&self) -> impl Iterator<Item = (u8, Pace)> + '_ {
         self.falls.iter().filter(|(_, fall)| fall.percent >= ENOUGH_PERCENT).map(|(band, fall)| {

@@ -77,6 +77,9 @@ impl BatteryMemory {
                 let load = known_load(reading);
                 let goes_on = self.under_way.as_mut().is_some_and(|d| d.hear(charge, load, at));
                 if !goes_on {
+                    if let Some(discharge) = &mut self.under_way {
+                        discharge.rises_to(charge);
+                    }
                     self.close();
                     self.under_way = Some(Discharge::begin(charge, load, at));
                 }

@@ -104,7 +104,8 @@ fn heard(memory: &SupplyMemory, reading: &SupplyReading, context: &Context<'_>) 
     {
         add(Trigger::Runtime, runtime_figures(left, plan.runtime_factor, budget));
     }
-    if let Some(fall) = fall_per_minute(memory, now)
+    if let Some(charge) = reading.charge_percent
+        && let Some(fall) = fall_per_minute(memory, charge, now)
         && fall > f64::from(plan.max_fall_percent_per_minute)
     {
         add(
@@ -181,13 +182,14 @@ fn runtime_figures(left: u64, factor: f64, budget: Duration) -> String {
     format!("{left} s left < {factor} × {} s", budget.as_secs())
 }
 
-fn fall_per_minute(memory: &SupplyMemory, now: Tick) -> Option<f64> {
+/// From the first reading that counts to the one at hand: one of the trail would stand for seconds,
+/// and one bad reading must not count for many.
+fn fall_per_minute(memory: &SupplyMemory, charge: u8, now: Tick) -> Option<f64> {
     let settled = memory.on_battery_since?.plus(FALL_SETTLE);
     let (first_at, first) = *memory.charge_trail.iter().find(|(at, _)| *at >= settled)?;
-    let (_, last) = *memory.charge_trail.last()?;
     let over = now.since(first_at);
     if over < FALL_WINDOW {
         return None;
     }
-    Some(f64::from(first.saturating_sub(last)) * 60.0 / over.as_secs_f64())
+    Some(f64::from(first.saturating_sub(charge)) * 60.0 / over.as_secs_f64())
 }
