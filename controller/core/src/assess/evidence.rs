@@ -87,7 +87,7 @@ fn mains_returned(view: &View<'_>, host: usize) -> Option<Tick> {
 }
 
 /// When the mains of a supply last came back; the reading at hand counts before it is remembered.
-fn returned(view: &View<'_>, supply: &str) -> Option<Tick> {
+pub(crate) fn returned(view: &View<'_>, supply: &str) -> Option<Tick> {
     let memory = view.journal.supplies.get(supply)?;
     let returns = match view.snapshot.supplies.get(supply) {
         Some(Seen::Known { value, at })

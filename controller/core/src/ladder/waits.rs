@@ -10,6 +10,7 @@ use ananke_crds::policy::Target;
 
 use super::{host_name, own};
 use crate::{
+    assess::evidence,
     conditions::Reason,
     seen::Seen,
     signals::{Phase, stored},
@@ -100,7 +101,7 @@ fn is_doomed(walk: &Walk<'_>, unit: &Unit, row: &Row) -> bool {
     let is_short = |supply: &usize| {
         let supply = plant.supplies.get(*supply)?;
         let seen = snapshot.supplies.get(&supply.name)?;
-        let returned = walk.view.journal.supplies.get(&supply.name)?.returned?;
+        let returned = evidence::returned(walk.view, &supply.name)?;
         let has_booted = Duration::from_secs(facts?.uptime_seconds) < snapshot.now.since(returned);
         let is_low = seen.value()?.charge_percent? < supply.trigger_min_charge;
         Some(is_low && !has_booted && stored(seen)? < needed)
