@@ -12,12 +12,12 @@ part_unit() {
   suite "program" cargo test --quiet -p ananke --lib
 }
 
-# Every test of the core but those of the part `golden`: a new file is not forgotten.
+# Every test of the core but those of the parts `golden` and `proof`: a new file is not forgotten.
 core_tests() {
   local file name tests=()
   for file in controller/core/tests/*.rs; do
     name=$(basename "$file" .rs)
-    case $name in golden | tables) ;; *) tests+=(--test "$name") ;; esac
+    case $name in golden | tables | ups) ;; *) tests+=(--test "$name") ;; esac
   done
   cargo test --quiet -p ananke-core --lib "${tests[@]}"
 }

@@ -116,7 +116,8 @@ struct Model {
 
 /// How long a battery lasts from a reading on; `None` if nothing tells it.
 pub fn estimate(memory: &BatteryMemory, reading: &SupplyReading, at: Tick) -> Option<Estimate> {
-    let firmware = reading.runtime_seconds;
+    let is_told = |seconds: &u64| *seconds > 0 || memory.tells_runtime;
+    let firmware = reading.runtime_seconds.filter(is_told);
     let under_way = memory.under_way.as_ref();
     let load = known_load(reading).or_else(|| under_way.and_then(super::Discharge::load));
     let model = reading.charge_percent.and_then(|charge| {

@@ -60,6 +60,9 @@ pub struct BatteryMemory {
     /// The discharge that is under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub under_way: Option<Discharge>,
+    /// Whether it ever told a runtime other than 0. A driver that knows none tells 0 for ever.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tells_runtime: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -70,7 +73,10 @@ const fn is_zero(number: &u32) -> bool {
 impl BatteryMemory {
     /// Takes one reading in. Taking the same one twice is taking it once.
     pub fn hear(&mut self, reading: &SupplyReading, at: Tick) {
-        match power_of(&reading.status) {
+        let power = power_of(&reading.status);
+        let runtime = reading.runtime_seconds.filter(|_| power != Power::Unknown);
+        self.tells_runtime |= runtime.is_some_and(|seconds| seconds > 0);
+        match power {
             Power::Mains => self.close(),
             Power::Battery => {
                 let Some(charge) = reading.charge_percent else { return };
@@ -109,7 +115,9 @@ impl BatteryMemory {
     /// percent of a discharge costs nothing.
     pub fn is_news_after(&self, before: &Self) -> bool {
         let step = |memory: &Self| memory.under_way.as_ref().map(|d| d.charge() / 5);
-        self.discharges != before.discharges || step(self) != step(before)
+        self.discharges != before.discharges
+            || step(self) != step(before)
+            || self.tells_runtime != before.tells_runtime
     }
 }
 

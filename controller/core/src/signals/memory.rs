@@ -87,10 +87,6 @@ const TRAIL: Duration = Duration::from_secs(120);
 /// The trail is thinned to one reading in this long.
 const TRAIL_STEP: Duration = Duration::from_secs(5);
 
-/// After this long without a word mains may have been away meanwhile. `upsmon` calls a UPS dead
-/// after its `DEADTIME`, 15 s.
-const UNPROVEN_AFTER: Duration = Duration::from_secs(15);
-
 /// What moves a memory on.
 pub struct Context<'a> {
     /// The supply's part of the policy.
@@ -136,6 +132,9 @@ pub fn advance(before: &SupplyMemory, context: &Context<'_>) -> SupplyMemory {
         memory.unproven = false;
     }
     let causes = triggers::live(&memory, context);
+    if told.is_some() {
+        memory.streaks.retain(|trigger, _| causes.iter().any(|c| c.trigger == *trigger));
+    }
     count(&mut memory, &causes, is_new);
     let fired = causes
         .into_iter()
@@ -175,9 +174,12 @@ fn hear(memory: &mut SupplyMemory, reading: &SupplyReading, at: Tick) {
 }
 
 /// Not told where its power comes from. That neither ends an outage nor begins one; but mains that
-/// nobody saw for a while did not hold for that while.
+/// nobody saw for a while did not hold for that while, nor did readings agree over it.
 fn miss(memory: &mut SupplyMemory, now: Tick) {
-    let is_long = memory.last_heard.is_some_and(|heard| now.since(heard) > UNPROVEN_AFTER);
+    let is_long = memory.last_heard.is_some_and(|heard| now.since(heard) > triggers::LOST_AFTER);
+    if is_long {
+        memory.streaks.clear();
+    }
     if is_long && memory.mains_since.take().is_some() {
         memory.unproven = true;
     }
@@ -191,7 +193,6 @@ fn trail(trail: &mut Vec<(Tick, u8)>, at: Tick, charge: u8) {
 }
 
 fn count(memory: &mut SupplyMemory, causes: &[Cause], is_new: bool) {
-    memory.streaks.retain(|trigger, _| causes.iter().any(|c| c.trigger == *trigger));
     for cause in causes {
         let streak = memory.streaks.entry(cause.trigger).or_insert(0);
         // Silence brings no new reading; it counts by itself.

@@ -68,9 +68,9 @@ pub struct Cause {
 /// How far a silent UPS is trusted: its last runtime, elapsed time taken off, times this.
 /// A margin for load that rose unseen.
 const SILENT_RUNTIME_SHARE: f64 = 0.8;
-/// With no runtime known, silence on battery and a second sign trigger after this long (`upsmon`
-/// calls a UPS dead after `DEADTIME` 15 s).
-const SILENT_WITHOUT_RUNTIME: Duration = Duration::from_secs(15);
+/// A UPS that is silent for this long is lost (`upsmon` calls it dead after `DEADTIME` 15 s).
+/// Before that an answer is late: no sign of anything, and no break in what was told.
+pub(super) const LOST_AFTER: Duration = Duration::from_secs(15);
 /// The fall of charge is taken over at least this long …
 const FALL_WINDOW: Duration = Duration::from_secs(60);
 /// … and not in the first seconds after the transfer, when the voltage sags.
@@ -145,13 +145,17 @@ fn silent(memory: &SupplyMemory, context: &Context<'_>) -> Vec<Cause> {
     causes.into_iter().flatten().collect()
 }
 
-/// With no runtime known there is nothing to run down: then a second sign must speak for it.
+/// What a lost UPS told last runs down. With no runtime known there is nothing to run down: then a
+/// second sign must speak for it.
 fn run_down(memory: &SupplyMemory, context: &Context<'_>) -> Option<Cause> {
     let Context { plan, budget, now, .. } = *context;
     let elapsed = now.since(memory.last_heard?);
+    if elapsed < LOST_AFTER {
+        return None;
+    }
     let Some(last) = memory.last_runtime_seconds else {
         let sign = context.second_sign?;
-        return (elapsed >= SILENT_WITHOUT_RUNTIME).then(|| Cause {
+        return Some(Cause {
             trigger: Trigger::Silence,
             figures: format!("silent on battery, runtime never told, and {sign}"),
         });

@@ -1,0 +1,11 @@
+# What is proven by machine, with the counts that docs/proof.md explains.
+
+part_proof() {
+  counts "ups corpus" cargo test --quiet -p ananke-core --test ups -- --nocapture
+}
+
+# counts NAME COMMAND…: a suite that also tells what it counted.
+counts() {
+  suite "$@"
+  grep -E '^(ups corpus|sweep|seeds):' "$logs/suite-${1//[^A-Za-z0-9]/-}.log" | sed 's/^/        /'
+}
