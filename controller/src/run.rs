@@ -167,6 +167,7 @@ impl<'a> Loop<'a> {
                 return End::Rewire;
             }
             self.plant = Arc::clone(&in_force.plant);
+            self.recorder.under(&in_force);
             rest = self.turn(&in_force);
         }
     }

@@ -95,6 +95,8 @@ pub(crate) enum Command {
     Host(Host),
     /// Play fate for a running embedded world
     World(World),
+    /// Make every recorded decision of a journal again, and say where it would differ
+    Replay(Replay),
     /// Check documents
     Validate(Validate),
     /// Print the custom resource definition
@@ -307,6 +309,13 @@ pub(crate) enum WorldCommand {
         /// The supply
         supply: String,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Replay {
+    /// A segment of a journal, or the folder of them: /var/lib/ananke/journal
+    #[arg(value_name = "JOURNAL")]
+    pub(crate) journal: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

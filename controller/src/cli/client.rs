@@ -93,6 +93,7 @@ pub(crate) fn last_decision(
             Ok(Line::State { journal: state }) => journal = state.into_owned(),
             Ok(Line::Event { event, .. }) => journal.apply(&event),
             Ok(Line::Decision { inputs: seen, .. }) => inputs = Some(seen.into_owned()),
+            Ok(Line::Policy { .. }) => {}
             Err(_) => break,
         }
     }

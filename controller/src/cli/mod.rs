@@ -12,6 +12,7 @@ mod host;
 mod logs;
 mod output;
 mod plan;
+mod replay;
 mod requests;
 mod run;
 mod set_target;
@@ -60,6 +61,7 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
         Command::Signal(signal) => signal::signal(args, signal),
         Command::Host(host) => host::host(args, host),
         Command::World(world) => world::world(args, world),
+        Command::Replay(replay) => replay::replay(args, replay),
         Command::Validate(validate) => documents::validate(args, validate),
         Command::Crd => Ok(documents::crd()),
         Command::Schema(schema) => documents::schema(schema),

@@ -1,11 +1,14 @@
 //! What lies in the state directory.
 
 mod history;
+mod noted;
 mod recorder;
+mod replay;
 mod requests;
 
 pub use history::History;
 pub use recorder::{Line, Recorder};
+pub use replay::{Change, Difference, Replayed, replay};
 pub use requests::{Answer, FOLDER as REQUESTS, Request, Scene, Standing};
 
 /// `status.json`: the same as `/status`.

@@ -8,18 +8,29 @@ use ananke_core::{
     observe::Snapshot,
     time::Tick,
 };
+use ananke_crds::policy::PowerPolicySpec;
 use ananke_ports::{Store, StoreError};
 use serde::{Deserialize, Serialize};
+
+use super::noted::Noted;
+use crate::wiring::policy::InForce;
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "line")]
-#[expect(clippy::large_enum_variant, reason = "one line at a time is in memory")]
 pub enum Line<'a> {
-    /// All that was remembered when a segment began.
+    /// All that was remembered when a segment began. A decision that stands before it is the last
+    /// one of the segment before.
     State {
         /// The journal.
         journal: Cow<'a, Journal>,
+    },
+    /// What the decisions from here on are made under.
+    Policy {
+        /// The policy's name.
+        name: Cow<'a, str>,
+        /// What it says.
+        spec: Cow<'a, PowerPolicySpec>,
     },
     /// Something happened.
     Event {
@@ -50,6 +61,14 @@ pub struct Recorder {
     bytes: usize,
     /// The last decision's line: a new segment begins with it, for commands plan from it.
     decided: Option<String>,
+    /// What was remembered in memory alone since the last line.
+    noted: Noted,
+    /// The policy in force, and whether this segment tells it.
+    policy: Option<Arc<InForce>>,
+    policy_told: bool,
+    /// Whether the segment holds all that is remembered. A decision made from more than that could
+    /// not be made again.
+    whole: bool,
 }
 
 impl Recorder {
@@ -63,7 +82,16 @@ impl Recorder {
     ) -> Result<(Self, Vec<String>), StoreError> {
         let (mut journal, complaints) = read_back(store.as_ref())?;
         journal.apply(&Event::Started { boot_id, at });
-        let mut recorder = Self { store, journal, bytes: 0, decided: None };
+        let mut recorder = Self {
+            store,
+            journal,
+            bytes: 0,
+            decided: None,
+            noted: Noted::default(),
+            policy: None,
+            policy_told: false,
+            whole: false,
+        };
         match recorder.begin_segment() {
             // A full disk must not keep the daemon from bringing things down.
             Ok(()) | Err(StoreError::Full { .. }) => {}
@@ -82,43 +110,79 @@ impl Recorder {
     /// does not take it; the caller decides what that forbids.
     pub fn event(&mut self, event: Event, unix_seconds: i64) -> Result<(), StoreError> {
         self.journal.apply(&event);
-        self.append(&render(&Line::Event { unix_seconds, event })?)
+        self.append(&render(&Line::Event { unix_seconds, event })?, unix_seconds)
     }
 
-    /// Remembers an event in memory alone: losing it costs nothing.
+    /// Remembers an event in memory alone: losing it costs nothing. Whatever is written next is
+    /// written after it, so that the journal on disk has no gap.
     pub fn note(&mut self, event: &Event) {
         self.journal.apply(event);
+        self.noted.add(event);
     }
 
-    /// Notes a decision and its inputs.
+    /// What decisions are made under from now on.
+    pub fn under(&mut self, in_force: &Arc<InForce>) {
+        if self.policy.as_ref().is_none_or(|policy| policy.digest != in_force.digest) {
+            self.policy = Some(Arc::clone(in_force));
+            self.policy_told = false;
+        }
+    }
+
+    /// Records a decision and its inputs. What would not be made again from its segment has no
+    /// room there: on a full disk that room is for the marks of steps.
     pub fn decision(
         &mut self,
         inputs: &Snapshot,
         decision: &Decision,
         unix_seconds: i64,
     ) -> Result<(), StoreError> {
-        let text = render(&Line::Decision {
+        if !self.whole {
+            self.begin_segment()?;
+        }
+        let decided = render(&Line::Decision {
             unix_seconds,
             inputs: Cow::Borrowed(inputs),
             decision: Cow::Borrowed(decision),
         })?;
-        self.decided = Some(text.clone());
-        self.append(&text)
+        let text = match self.policy.as_ref().filter(|_| !self.policy_told) {
+            Some(in_force) => render(&policy_line(in_force))? + &decided,
+            None => decided.clone(),
+        };
+        self.decided = Some(decided);
+        self.policy_told = true;
+        self.append(&text, unix_seconds)
     }
 
-    fn append(&mut self, text: &str) -> Result<(), StoreError> {
-        self.bytes = self.bytes.saturating_add(text.len());
-        self.store.append(text)?;
+    fn append(&mut self, text: &str, unix_seconds: i64) -> Result<(), StoreError> {
+        let mut lines = String::new();
+        for event in self.noted.take() {
+            lines.push_str(&render(&Line::Event { unix_seconds, event })?);
+        }
+        lines.push_str(text);
+        self.bytes = self.bytes.saturating_add(lines.len());
+        let kept = self.store.append(&lines);
+        self.whole &= kept.is_ok();
+        kept?;
         if self.bytes > SEGMENT_BYTES { self.begin_segment() } else { Ok(()) }
     }
 
     /// Writes all that is remembered into a new segment: nothing before it is needed any more.
     pub fn begin_segment(&mut self) -> Result<(), StoreError> {
-        let state = render(&Line::State { journal: Cow::Borrowed(&self.journal) })?;
-        let decided = self.decided.as_deref().unwrap_or_default();
-        self.bytes = state.len() + decided.len();
-        self.store.rotate(&state)?;
-        if decided.is_empty() { Ok(()) } else { self.store.append(decided) }
+        let mut lines = self.decided.clone().unwrap_or_default();
+        lines.push_str(&render(&Line::State { journal: Cow::Borrowed(&self.journal) })?);
+        self.store.rotate(&lines)?;
+        self.bytes = lines.len();
+        self.noted.take();
+        self.policy_told = false;
+        self.whole = true;
+        Ok(())
+    }
+}
+
+fn policy_line(in_force: &InForce) -> Line<'_> {
+    Line::Policy {
+        name: Cow::Borrowed(in_force.name()),
+        spec: Cow::Borrowed(&in_force.policy.spec),
     }
 }
 
@@ -135,7 +199,7 @@ fn read_back(store: &dyn Store) -> Result<(Journal, Vec<String>), StoreError> {
         match serde_json::from_str(text) {
             Ok(Line::State { journal: state }) => journal = state.into_owned(),
             Ok(Line::Event { event, .. }) => journal.apply(&event),
-            Ok(Line::Decision { .. }) => {}
+            Ok(Line::Decision { .. } | Line::Policy { .. }) => {}
             Err(error) => {
                 complaints.push(format!(
                     "journal: line {} is damaged ({error}); what stands before it is believed, \

@@ -14,6 +14,7 @@ mod commands;
 mod doctor;
 mod documents;
 mod notify;
+mod replay;
 mod rules;
 mod simulate;
 mod stage;

@@ -34,12 +34,18 @@ pub enum Point {
 pub struct Effects {
     count: AtomicU64,
     names: Mutex<Vec<String>>,
+    journal: Mutex<Vec<u64>>,
 }
 
 impl Effects {
     /// What they were, in order.
     pub fn names(&self) -> Vec<String> {
         self.names.lock().unwrap().clone()
+    }
+
+    /// Which of the store's writes were to the journal.
+    pub fn journal_writes(&self) -> Vec<u64> {
+        self.journal.lock().unwrap().clone()
     }
 }
 
@@ -49,13 +55,14 @@ pub struct Hand {
     pub dead: CancellationToken,
     effects: Arc<Effects>,
     point: Option<Point>,
+    twice: bool,
 }
 
 impl Hand {
-    /// A life that ends at a point, if one is given.
-    pub fn new(effects: &Arc<Effects>, point: Option<Point>) -> Arc<Self> {
+    /// A life that ends at a point, if one is given, and makes each effect once or twice.
+    pub fn new(effects: &Arc<Effects>, point: Option<Point>, twice: bool) -> Arc<Self> {
         let (dead, effects) = (CancellationToken::new(), Arc::clone(effects));
-        Arc::new(Self { dead, effects, point })
+        Arc::new(Self { dead, effects, point, twice })
     }
 
     /// The ports of this life.
@@ -81,7 +88,7 @@ impl Hand {
         }
     }
 
-    async fn effect<T>(&self, name: String, call: impl Future<Output = T>) -> T {
+    async fn effect<T, F: Future<Output = T>>(&self, name: String, call: impl Fn() -> F) -> T {
         if self.dead.is_cancelled() {
             return pending().await;
         }
@@ -90,7 +97,10 @@ impl Hand {
         if self.point == Some(Point::Before(number)) {
             self.dead.cancel();
         }
-        let answer = self.alive(call).await;
+        let mut answer = self.alive(call()).await;
+        if self.twice {
+            answer = self.alive(call()).await;
+        }
         if self.point == Some(Point::After(number)) {
             self.dead.cancel();
             return pending().await;
@@ -117,14 +127,14 @@ impl Hosts for Held<dyn Hosts> {
         deadline: Duration,
     ) -> Result<(), HostError> {
         let name = format!("{command:?} on {host}");
-        self.hand.effect(name, self.inner.run(host, command, deadline)).await
+        self.hand.effect(name, || self.inner.run(host, command, deadline)).await
     }
 }
 
 #[async_trait]
 impl Wake for Held<dyn Wake> {
     async fn wake(&self, host: &str, deadline: Duration) -> Result<(), WakeError> {
-        self.hand.effect(format!("Wake {host}"), self.inner.wake(host, deadline)).await
+        self.hand.effect(format!("Wake {host}"), || self.inner.wake(host, deadline)).await
     }
 }
 
@@ -135,7 +145,7 @@ impl Supplies for Held<dyn Supplies> {
     }
 
     async fn force_shutdown(&self, supply: &str, by: Duration) -> Result<(), SupplyError> {
-        self.hand.effect(format!("Force {supply}"), self.inner.force_shutdown(supply, by)).await
+        self.hand.effect(format!("Force {supply}"), || self.inner.force_shutdown(supply, by)).await
     }
 
     async fn close(&self) {
@@ -150,19 +160,19 @@ impl Machine for Held<dyn Machine> {
     }
 
     async fn set_wake_alarm(&self, after: Duration, by: Duration) -> Result<(), MachineError> {
-        self.hand.effect("Alarm here".into(), self.inner.set_wake_alarm(after, by)).await
+        self.hand.effect("Alarm here".into(), || self.inner.set_wake_alarm(after, by)).await
     }
 
     async fn sync(&self, deadline: Duration) -> Result<(), MachineError> {
-        self.hand.effect("Sync here".into(), self.inner.sync(deadline)).await
+        self.hand.effect("Sync here".into(), || self.inner.sync(deadline)).await
     }
 
     async fn power_off(&self, cut: &[String], deadline: Duration) -> Result<(), MachineError> {
-        self.hand.effect("PowerOff here".into(), self.inner.power_off(cut, deadline)).await
+        self.hand.effect("PowerOff here".into(), || self.inner.power_off(cut, deadline)).await
     }
 
     async fn reboot(&self, deadline: Duration) -> Result<(), MachineError> {
-        self.hand.effect("Reboot here".into(), self.inner.reboot(deadline)).await
+        self.hand.effect("Reboot here".into(), || self.inner.reboot(deadline)).await
     }
 }
 
@@ -181,11 +191,11 @@ impl Cluster for Held<dyn Cluster> {
     }
 
     async fn cordon(&self, node: &str, mark: &Mark, by: Duration) -> Result<(), ClusterError> {
-        self.hand.effect(format!("Cordon {node}"), self.inner.cordon(node, mark, by)).await
+        self.hand.effect(format!("Cordon {node}"), || self.inner.cordon(node, mark, by)).await
     }
 
     async fn uncordon(&self, node: &str, deadline: Duration) -> Result<(), ClusterError> {
-        self.hand.effect(format!("Uncordon {node}"), self.inner.uncordon(node, deadline)).await
+        self.hand.effect(format!("Uncordon {node}"), || self.inner.uncordon(node, deadline)).await
     }
 
     async fn suspend(
@@ -195,15 +205,15 @@ impl Cluster for Held<dyn Cluster> {
         deadline: Duration,
     ) -> Result<(), ClusterError> {
         let name = format!("Suspend {object}");
-        self.hand.effect(name, self.inner.suspend(object, mark, deadline)).await
+        self.hand.effect(name, || self.inner.suspend(object, mark, deadline)).await
     }
 
     async fn resume(&self, object: &GitopsRef, deadline: Duration) -> Result<(), ClusterError> {
-        self.hand.effect(format!("Resume {object}"), self.inner.resume(object, deadline)).await
+        self.hand.effect(format!("Resume {object}"), || self.inner.resume(object, deadline)).await
     }
 
     async fn evict(&self, pod: &PodRef, deadline: Duration) -> Result<(), ClusterError> {
-        self.hand.effect(format!("Evict {}", pod.name), self.inner.evict(pod, deadline)).await
+        self.hand.effect(format!("Evict {}", pod.name), || self.inner.evict(pod, deadline)).await
     }
 
     async fn delete_pod(
@@ -213,7 +223,7 @@ impl Cluster for Held<dyn Cluster> {
         deadline: Duration,
     ) -> Result<(), ClusterError> {
         let name = format!("Delete {}", pod.name);
-        self.hand.effect(name, self.inner.delete_pod(pod, grace_seconds, deadline)).await
+        self.hand.effect(name, || self.inner.delete_pod(pod, grace_seconds, deadline)).await
     }
 
     async fn publish(&self, what: &Publication, deadline: Duration) -> Result<(), ClusterError> {
@@ -230,6 +240,12 @@ impl Cluster for Held<dyn Cluster> {
 }
 
 impl Held<MemoryStore> {
+    /// A write to the journal, by its number among all writes.
+    fn in_journal<T>(&self, call: impl FnOnce(&MemoryStore) -> T) -> T {
+        self.hand.effects.journal.lock().unwrap().push(self.inner.writes() + 1);
+        self.on(call)
+    }
+
     /// Whoever dies in a write is dead before the next line of code.
     fn on<T>(&self, call: impl FnOnce(&MemoryStore) -> T) -> T {
         let answer = call(&self.inner);
@@ -262,7 +278,7 @@ impl Store for Held<MemoryStore> {
     }
 
     fn append(&self, lines: &str) -> Result<(), StoreError> {
-        self.on(|store| store.append(lines))
+        self.in_journal(|store| store.append(lines))
     }
 
     fn journal(&self) -> Result<Vec<String>, StoreError> {
@@ -270,6 +286,6 @@ impl Store for Held<MemoryStore> {
     }
 
     fn rotate(&self, lines: &str) -> Result<(), StoreError> {
-        self.on(|store| store.rotate(lines))
+        self.in_journal(|store| store.rotate(lines))
     }
 }

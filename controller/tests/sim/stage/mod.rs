@@ -1,7 +1,7 @@
 //! The stage: a world, a state directory, a document, and the daemon that lives and dies there.
 
 mod hand;
-mod play;
+pub mod play;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use ananke::{
     daemon::Daemon,
     publish::{Published, Publisher, Told, metrics::Metrics},
     run::Mode,
-    state::{Answer, REQUESTS, Request},
+    state::{Answer, REQUESTS, Request, replay},
     wiring::policy::InForce,
 };
 use ananke_audit::{Expect, Wanted, audit, audit_rest};
@@ -22,6 +22,7 @@ use ananke_sim::{
 };
 pub use hand::Point;
 use hand::{Effects, Hand};
+use play::Take;
 pub use play::{play, same_every_time, survives};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -58,20 +59,21 @@ pub struct Stage {
     document: String,
     policies: watch::Sender<Arc<InForce>>,
     effects: Arc<Effects>,
+    take: Take,
     point: Option<Point>,
+    deaths: u32,
     life: Option<Life>,
-    replay: String,
     told_until: u64,
     asked: u32,
 }
 
 impl Stage {
-    fn new(scene: Scene, seed: u64, point: Option<Point>, replay: String) -> Self {
-        let before = (scene.world)(seed);
+    fn new(scene: Scene, take: &Take) -> Self {
+        let before = (scene.world)(take.seed);
         let document = (scene.document)();
         let in_force = InForce::of(&document, "desired/story.yaml").unwrap();
         let store = Arc::new(MemoryStore::new());
-        if let Some(Point::Write(at, how)) = point {
+        if let Some(Point::Write(at, how)) = take.point {
             store.die_at(at, how);
         }
         Self {
@@ -86,15 +88,18 @@ impl Stage {
             store,
             before,
             document,
-            point,
-            replay,
+            point: take.point,
+            take: take.clone(),
+            deaths: 0,
         }
     }
 
     /// Begins a paragraph of the story.
     pub fn tell(&mut self, text: &str) {
         self.catch_up();
-        println!("{}-- {text}", log::clock(self.now()));
+        if self.take.loud {
+            println!("{}-- {text}", log::clock(self.now()));
+        }
     }
 
     /// Now, in milliseconds of the world.
@@ -229,6 +234,7 @@ impl Stage {
                 life.hand.dead.cancel();
             }
             if self.life.as_ref().is_some_and(|life| life.hand.dead.is_cancelled()) {
+                self.deaths += 1;
                 self.kill_minus_9().await;
                 tokio::time::sleep(RESTART).await;
             }
@@ -258,7 +264,7 @@ impl Stage {
     /// Starts the daemon over the same world and the same state directory.
     pub fn start(&mut self) {
         self.tell("ananke starts");
-        let hand = Hand::new(&self.effects, self.point);
+        let hand = Hand::new(&self.effects, self.point, self.take.twice);
         let mut publisher = Publisher::new(Vec::new());
         let (told, metrics) = (publisher.told(), publisher.metrics());
         let mut policies = self.policies.subscribe();
@@ -284,6 +290,18 @@ impl Stage {
         self.store.revive();
         // It dies once.
         self.point = None;
+        self.replays();
+    }
+
+    /// Every decision in the journal comes out the same when it is made again.
+    #[track_caller]
+    fn replays(&mut self) {
+        let lines = self.store.journal().unwrap();
+        if lines.is_empty() {
+            return;
+        }
+        let replayed = replay(lines.iter().map(String::as_str));
+        self.check(replayed.is_same(), &format!("the journal does not replay: {replayed:#?}"));
     }
 
     /// What the daemon told last.
@@ -333,7 +351,7 @@ impl Stage {
     #[track_caller]
     pub fn fail(&mut self, why: &str) -> ! {
         self.catch_up();
-        let mut lines = vec![format!("{why}\n\n  again: {}", self.replay)];
+        let mut lines = vec![format!("{why}\n\n  again: {}", self.take.again)];
         if let Some(told) = self.told() {
             let sentence = told.status.sentence.clone().unwrap_or_default();
             lines.push(format!("  ananke says: {sentence}"));
@@ -345,6 +363,9 @@ impl Stage {
 
     /// Tells what has happened since.
     fn catch_up(&mut self) {
+        if !self.take.loud {
+            return;
+        }
         let (lines, until) = self.look(|world| {
             let skip = usize::try_from(self.told_until).unwrap();
             let lines: Vec<String> = world.trace.iter().skip(skip).filter_map(log::line).collect();

@@ -4,7 +4,7 @@
 
 use std::env;
 
-use ananke_sim::{ports::Death, rng::SplitMix64};
+use ananke_sim::{ports::Death, rng::SplitMix64, world::World};
 
 use super::{Point, Stage};
 use crate::scenes::Scene;
@@ -14,12 +14,40 @@ const DEATHS: u64 = 8;
 /// The seed of an ordinary run.
 const SEED: u64 = 20_260_101;
 
+/// One playing of a story.
+#[derive(Debug, Clone)]
+pub struct Take {
+    /// What chance is drawn from.
+    pub seed: u64,
+    /// Where the daemon is killed.
+    pub point: Option<Point>,
+    /// Whether each effect is made twice.
+    pub twice: bool,
+    /// Whether it is told aloud.
+    pub loud: bool,
+    /// The one command that plays it again.
+    pub again: String,
+}
+
 /// What a run left behind.
-struct Record {
-    writes: u64,
-    effects: Vec<String>,
-    ended: u64,
-    hash: u64,
+#[allow(dead_code, reason = "the sweeps read all of it")]
+pub struct Record {
+    /// Writes of the store, in the story.
+    pub writes: u64,
+    /// Those of them that were to the journal, by number.
+    pub journal_writes: Vec<u64>,
+    /// Effects, in their order.
+    pub effects: Vec<String>,
+    /// When the story was told.
+    pub ended: u64,
+    /// The hash of all that happened.
+    pub hash: u64,
+    /// How often the daemon died at its point.
+    pub deaths: u32,
+    /// The world at the beginning.
+    pub before: World,
+    /// The world at the end.
+    pub after: World,
 }
 
 /// Plays a story.
@@ -51,7 +79,8 @@ pub fn same_every_time(name: &str, scene: Scene, story: impl AsyncFn(&mut Stage)
     assert_ne!(one.hash, another.hash, "the seed changes nothing");
 }
 
-fn seed() -> u64 {
+/// The seed of this run.
+pub fn seed() -> u64 {
     env::var("ANANKE_SEED").ok().map_or(SEED, |text| text.parse().unwrap())
 }
 
@@ -63,29 +92,41 @@ fn run(
     point: Option<Point>,
     story: &impl AsyncFn(&mut Stage),
 ) -> Record {
-    let replay =
-        format!("ANANKE_SEED={seed} cargo test -p ananke --test sim {name} -- --nocapture");
+    let again = format!("ANANKE_SEED={seed} cargo test -p ananke --test sim {name} -- --nocapture");
     let killed = point.map_or_else(String::new, |point| format!("   # killed at {point:?}"));
     println!("\n=== {name}, seed {seed}{killed}");
+    let again = format!("{again}{killed}");
+    take(scene, &Take { seed, point, twice: false, loud: true, again }, story)
+}
+
+/// Plays a story as it is asked to.
+#[track_caller]
+pub fn take(scene: Scene, take: &Take, story: &impl AsyncFn(&mut Stage)) -> Record {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut stage = Stage::new(scene, seed, point, format!("{replay}{killed}"));
+        let mut stage = Stage::new(scene, take);
         stage.start();
         story(&mut stage).await;
         let told = stage.now();
         // Points lie in the story, not in the rest that is watched after it: a daemon that starts
         // there tells the cluster that it is alive.
         let writes = stage.store.writes();
+        let effects = stage.effects.names();
+        let journal_writes = stage.effects.journal_writes();
         stage.end().await;
         let record = Record {
             writes,
-            effects: stage.effects.names(),
+            journal_writes,
+            effects,
             ended: told,
             hash: stage.look(|world| world.trace.hash()),
+            deaths: stage.deaths,
+            before: stage.before.clone(),
+            after: stage.look(World::clone),
         };
         stage.kill_minus_9().await;
         record
