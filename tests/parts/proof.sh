@@ -2,10 +2,11 @@
 
 part_proof() {
   counts "ups corpus" cargo test --quiet -p ananke-core --test ups -- --nocapture
+  counts "sweeps" cargo test --quiet -p ananke --test sweeps -- --nocapture --test-threads=1
 }
 
 # counts NAME COMMAND…: a suite that also tells what it counted.
 counts() {
   suite "$@"
-  grep -E '^(ups corpus|sweep|seeds):' "$logs/suite-${1//[^A-Za-z0-9]/-}.log" | sed 's/^/        /'
+  grep -oE '(ups corpus|sweep): .*' "$logs/suite-${1//[^A-Za-z0-9]/-}.log" | sed 's/^/        /'
 }

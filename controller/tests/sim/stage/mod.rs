@@ -280,8 +280,16 @@ impl Stage {
         self.life = Some(Life { hand, daemon, told, metrics });
     }
 
-    /// Ends every task of the daemon without any goodbye.
+    /// Ends every task of the daemon without any goodbye, and makes its decisions again.
     pub async fn kill_minus_9(&mut self) {
+        if self.life.is_some() {
+            self.end_life().await;
+            self.replays();
+        }
+    }
+
+    /// Ends every task of the daemon without any goodbye.
+    async fn end_life(&mut self) {
         let Some(life) = self.life.take() else { return };
         self.tell("ananke is killed with -9");
         life.hand.dead.cancel();
@@ -290,7 +298,6 @@ impl Stage {
         self.store.revive();
         // It dies once.
         self.point = None;
-        self.replays();
     }
 
     /// Every decision in the journal comes out the same when it is made again.

@@ -128,7 +128,12 @@ pub fn take(scene: Scene, take: &Take, story: &impl AsyncFn(&mut Stage)) -> Reco
             before: stage.before.clone(),
             after: stage.look(World::clone),
         };
-        stage.kill_minus_9().await;
+        // In a sweep that was done at its death: the rest is like the rest of every other run.
+        if take.loud {
+            stage.kill_minus_9().await;
+        } else {
+            stage.end_life().await;
+        }
         record
     })
 }
