@@ -21,6 +21,7 @@ mod power;
 #[path = "../sim/scenes.rs"]
 #[allow(dead_code, reason = "a sweep needs few of the scenes")]
 mod scenes;
+mod seeds;
 #[path = "../sim/stage/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "a sweep needs a part of the stage")]
 mod stage;
