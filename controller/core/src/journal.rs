@@ -120,6 +120,10 @@ pub struct Journal {
     /// restart of `upsd`, which a reboot of this host is; until then it is ours, and no trigger.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub own_fsd_since: BTreeMap<String, Tick>,
+    /// When our last call to the API on a unit returned: a look of before that does not show what
+    /// it did.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub touched: BTreeMap<String, Tick>,
     /// When this daemon began, in this boot.
     pub started: Tick,
     /// What the batteries taught.
@@ -305,6 +309,7 @@ impl Journal {
             }
             self.episode.since = at;
             self.tries.clear();
+            self.touched.clear();
             self.turns.clear();
             self.hosts.clear();
             self.own_fsd_since.clear();
@@ -367,6 +372,9 @@ impl Journal {
     }
 
     fn settle(&mut self, step: &PlannedStep, at: Tick, failure: Option<String>) {
+        if step.action.is_on_objects() {
+            self.touched.insert(step.unit.clone(), at);
+        }
         if let Some(tries) =
             self.tries.get_mut(&step.unit).and_then(|rungs| rungs.get_mut(&step.rung))
         {

@@ -36,6 +36,8 @@ pub enum Unseen {
     Silent,
     /// It answers, and refuses us (SSH key, API permission, NUT login).
     Refused,
+    /// It is on, and nothing there takes a connection: its sshd does not run (yet, or any more).
+    Closed,
     /// Its host key is not the pinned one.
     HostKey,
     /// It answered something that cannot be understood.
@@ -59,6 +61,7 @@ impl Unseen {
             Self::NotYet => "not looked at yet",
             Self::Silent => "does not answer",
             Self::Refused => "refuses us",
+            Self::Closed => "is on, and takes no connection",
             Self::HostKey => "shows another host key than the pinned one",
             Self::Garbage => "answers something that cannot be understood",
             Self::Stale => "says nothing new",
@@ -67,6 +70,13 @@ impl Unseen {
             Self::NoSuchDevice => "is not known to its server",
             Self::WrongDevice => "is another device than it should be",
         }
+    }
+}
+
+impl Unseen {
+    /// Whether only something that is there and on says so.
+    const fn is_an_answer(self) -> bool {
+        matches!(self, Self::Refused | Self::Closed | Self::HostKey | Self::Garbage)
     }
 }
 
@@ -129,13 +139,38 @@ impl<T> Seen<T> {
         self.at().is_some_and(|at| now.since(at) <= max_age)
     }
 
-    /// What a failed look makes of this: the last answer dates the beginning of the silence.
+    /// What a failed look makes of this: the last answer dates the beginning of the silence, and so
+    /// does the last refusal, for only what is there refuses.
     #[must_use]
     pub fn lost(&self, why: Unseen, now: Tick) -> Self {
         match self {
             Self::Known { at, .. } => Self::Unknown { why, since: *at },
             Self::Unknown { why: Unseen::NotYet, since } => Self::Unknown { why, since: *since },
+            Self::Unknown { why: before, .. } if before.is_an_answer() && !why.is_an_answer() => {
+                Self::Unknown { why, since: now }
+            }
             Self::Unknown { since, .. } => Self::Unknown { why, since: (*since).min(now) },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Tick {
+        Tick::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn silence_begins_with_the_last_answer() {
+        let known = Seen::known((), at(10));
+        let lost = known.lost(Unseen::Silent, at(12));
+        assert_eq!(lost, Seen::unknown(Unseen::Silent, at(10)), "the last answer dates it");
+        assert_eq!(lost.lost(Unseen::Silent, at(14)), lost, "it goes on");
+        let closed = lost.lost(Unseen::Closed, at(16));
+        assert_eq!(closed, Seen::unknown(Unseen::Closed, at(10)), "still nothing is known");
+        let silent = closed.lost(Unseen::Silent, at(18));
+        assert_eq!(silent, Seen::unknown(Unseen::Silent, at(18)), "what refused was on until now");
     }
 }

@@ -106,6 +106,21 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Whether it is a call on objects of the API.
+    pub const fn is_on_objects(&self) -> bool {
+        matches!(
+            self,
+            Self::Suspend { .. }
+                | Self::Resume { .. }
+                | Self::Cordon { .. }
+                | Self::Uncordon { .. }
+                | Self::Evict { .. }
+                | Self::DeletePods { .. }
+        )
+    }
+}
+
 /// Names one pod of one life.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

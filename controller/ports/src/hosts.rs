@@ -65,6 +65,14 @@ pub enum HostError {
         /// What to check.
         message: String,
     },
+    /// The host is on and takes no connection: no sshd listens there.
+    #[error("host {host}: {message}")]
+    Closed {
+        /// The host.
+        host: String,
+        /// Where it was called, and what to check.
+        message: String,
+    },
     /// The host refuses our key, or sudo refuses the command.
     #[error("host {host}: {message}")]
     Refused {
@@ -98,6 +106,7 @@ impl HostError {
             Self::Silent { .. } | Self::Unknown { .. } => Unseen::Silent,
             Self::HostKey { .. } => Unseen::HostKey,
             Self::Refused { .. } => Unseen::Refused,
+            Self::Closed { .. } => Unseen::Closed,
             Self::Failed { .. } | Self::Garbage { .. } => Unseen::Garbage,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ananke::publish::Published;
 use ananke_crds::policy::Target;
-use ananke_sim::world::{ApiFault, CommandFault, Fate, Host, HostFault, What};
+use ananke_sim::world::{ApiFault, CommandFault, Fate, Host, HostFault, What, World};
 
 use crate::{
     scenes::SMALL,
@@ -46,6 +46,36 @@ async fn dead_host(stage: &mut Stage) {
 #[test]
 fn small_dead_host() {
     survives("small_dead_host", SMALL, dead_host);
+}
+
+/// What refuses a connection, a key or shows another one is on: its silence proves nothing, however
+/// long it lasts, and what rests below it waits.
+async fn closed_host(stage: &mut Stage, fault: HostFault) {
+    stage.arrives(Target::Running, 30).await;
+    stage.fate(&breaks("agent-0", fault));
+    stage.pass(Duration::from_secs(5)).await;
+    stage.declare(Target::Poweroff);
+    stage.pass(Duration::from_secs(1_800)).await;
+    let works = |host: &'static str| move |world: &World| world.hosts[host].kubelet_works();
+    let (works, serves) = (stage.look(works("agent-0")), stage.look(works("server-0")));
+    stage.check(works, "the agent of a host that could not be asked has stopped");
+    stage.check(serves, "the server was stopped before an agent that still runs");
+    stage.fate(&repaired("agent-0"));
+    stage.until("every host is off", 900, all_off).await;
+}
+
+#[test]
+fn small_closed_host() {
+    play("small_closed_host", SMALL, async |stage: &mut Stage| {
+        closed_host(stage, HostFault::RefusesSsh).await;
+    });
+}
+
+#[test]
+fn small_host_that_refuses_our_key() {
+    play("small_host_that_refuses_our_key", SMALL, async |stage: &mut Stage| {
+        closed_host(stage, HostFault::RefusesKey).await;
+    });
 }
 
 /// What fate does in it to a shutdown that must end all the same.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// So many seeds where nobody asks for more.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 2_000;
 
 const HOSTS: [&str; 3] = ["server-0", "agent-0", "agent-1"];
 
@@ -40,8 +40,11 @@ fn fate(rng: &mut SplitMix64) -> Fate {
         5 => {
             // None of a host that is on and not heard for long: it is taken for off, as
             // docs/proof.md says.
-            use HostFault::{IgnoresWake, SnapshotFails, StopHangs};
-            let faults = [IgnoresWake, SnapshotFails, StopHangs];
+            use HostFault::{
+                IgnoresWake, OtherHostKey, RefusesKey, RefusesSsh, SnapshotFails, StopHangs,
+            };
+            let faults =
+                [IgnoresWake, SnapshotFails, StopHangs, RefusesSsh, RefusesKey, OtherHostKey];
             Fate::Break { host, fault: pick(rng, &faults) }
         }
         6 => Fate::Repair { host },
@@ -78,6 +81,8 @@ async fn schedule(stage: &mut Stage, seed: u64) {
     let mut rng = SplitMix64::new(seed);
     // Who lies of its battery, and what hangs, may end one in disorder; never in harm.
     stage.expect.energy_fits = false;
+    // With less left than the document says it needs, what nobody can do any more is left.
+    stage.expect.spent_below = 90_000;
     stage.edit("trigger", "{maxOnBattery: 60s, minCharge: 20}");
     stage.arrives(Target::Running, 60).await;
     for _ in 0..rng.between(3, 9) {

@@ -90,7 +90,7 @@ impl Reason {
         match why {
             Unseen::NotYet | Unseen::BeforeBoot => Self::NotObserved,
             Unseen::Silent if !is_on_host => Self::APIUnavailable,
-            Unseen::Silent | Unseen::PathDown => Self::HostUnreachable,
+            Unseen::Silent | Unseen::PathDown | Unseen::Closed => Self::HostUnreachable,
             Unseen::Refused => Self::AccessDenied,
             Unseen::HostKey => Self::HostKeyMismatch,
             Unseen::Garbage | Unseen::NoSuchDevice | Unseen::WrongDevice => Self::BadAnswer,

@@ -35,9 +35,9 @@ pub(super) fn wake(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Found {
         // What answers and is going off is woken once it is off; a wake now is lost.
         State::Moving(Direction::Down) if answers(walk, unit) => Err(on_its_way()),
         // What refuses us is on, and what was not looked at yet may be.
-        State::Unknown(Unseen::HostKey | Unseen::Refused | Unseen::Garbage | Unseen::NotYet) => {
-            Err(not_seen(unit, row))
-        }
+        State::Unknown(
+            Unseen::HostKey | Unseen::Refused | Unseen::Closed | Unseen::Garbage | Unseen::NotYet,
+        ) => Err(not_seen(unit, row)),
         _ if !wakes => Err((
             Reason::HostUnreachable,
             "does not answer and the policy has no `wake` for it: turn it on by hand".into(),

@@ -56,6 +56,13 @@ pub(crate) fn offer(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Offe
     if row.in_flight {
         return Offer::Wait(Reason::Progressing, "step in flight".into());
     }
+    // Also one that went the other way: its effect may be there and not be seen yet.
+    let touched = walk.view.journal.touched.get(&unit.name);
+    if touched
+        .is_some_and(|touched| walk.view.snapshot.cluster.at().is_some_and(|at| at < *touched))
+    {
+        return Offer::Wait(Reason::Progressing, "looking what the last step did".into());
+    }
     let found = match (unit.kind, row.wanted) {
         (Kind::Host, Wanted::Up) => machines::wake(walk, unit, row),
         (Kind::Host, _) => machines::power_off(walk, id, unit, row),

@@ -11,7 +11,9 @@ use crate::process::quote;
 pub(crate) struct Target {
     /// The host's name in the policy.
     pub(crate) host: String,
-    /// Where it was called: address and port, and through what.
+    /// Where it was called: address and port.
+    pub(crate) door: String,
+    /// The same, and through what.
     pub(crate) place: String,
     /// As whom.
     pub(crate) user: String,
@@ -23,7 +25,7 @@ pub(crate) struct Target {
 
 /// Reads what `ssh` wrote before it gave up.
 pub(crate) fn classify(target: &Target, stderr: &str) -> HostError {
-    let Target { place, .. } = target;
+    let Target { place, door, .. } = target;
     let host = target.host.clone();
     let said = quote(stderr);
     if stderr.contains("IDENTIFICATION HAS CHANGED") {
@@ -52,6 +54,13 @@ pub(crate) fn classify(target: &Target, stderr: &str) -> HostError {
         );
         return HostError::Refused { host, message };
     }
+    // Said of the host itself, by this machine or by the jump host; not of the jump host.
+    if stderr.contains(&format!("connect to host {door}: Connection refused"))
+        || stderr.contains("open failed: connect failed: Connection refused")
+    {
+        let message = format!("{place} is on and takes no connection: start its sshd ({said})");
+        return HostError::Closed { host, message };
+    }
     if stderr.contains("onfiguration option") || stderr.contains("Bad owner or permissions") {
         let message = format!("ssh does not accept its configuration: {said}");
         return HostError::Failed { host, message };
@@ -78,7 +87,8 @@ mod tests {
     fn target() -> Target {
         Target {
             host: "titan-04".to_owned(),
-            place: "10.77.0.14 port 2277".to_owned(),
+            door: "10.77.0.14 port 2277".to_owned(),
+            place: "10.77.0.14 port 2277 through jump".to_owned(),
             user: "ananke".to_owned(),
             identity: "/etc/ananke/id".into(),
             known_hosts: "/etc/ananke/known_hosts".into(),
@@ -91,6 +101,7 @@ mod tests {
             HostError::Silent { .. } => "silent",
             HostError::HostKey { .. } => "host key",
             HostError::Refused { .. } => "refused",
+            HostError::Closed { .. } => "closed",
             HostError::Failed { .. } => "failed",
             _ => "other",
         };
@@ -104,7 +115,16 @@ mod tests {
                 "host key",
             ),
             ("ananke@10.77.0.14: Permission denied (publickey).", "refused"),
-            ("ssh: connect to host 10.77.0.14 port 2277: Connection refused", "silent"),
+            ("ssh: connect to host 10.77.0.14 port 2277: Connection refused", "closed"),
+            (
+                "channel 0: open failed: connect failed: Connection refused\nstdio forwarding failed\nConnection closed by UNKNOWN port 65535",
+                "closed",
+            ),
+            (
+                "ssh: connect to host 10.77.0.1 port 22: Connection refused\nConnection closed by UNKNOWN port 65535",
+                "silent",
+            ),
+            ("channel 0: open failed: connect failed: No route to host", "silent"),
             ("ssh: connect to host 10.77.0.14 port 2277: Connection timed out", "silent"),
             ("ssh: connect to host 10.77.0.14 port 2277: No route to host", "silent"),
             ("Connection timed out during banner exchange", "silent"),

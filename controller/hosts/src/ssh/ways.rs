@@ -163,9 +163,11 @@ impl Ways {
             Some(_) => " directly".to_owned(),
             None => String::new(),
         };
+        let door = format!("{address} port {port}");
         Target {
             host: host.to_string(),
-            place: format!("{address} port {port}{through}"),
+            place: format!("{door}{through}"),
+            door,
             user: user.to_owned(),
             identity: self.access.identity.clone(),
             known_hosts: self.access.known_hosts.clone(),

@@ -87,7 +87,10 @@ impl<W: WorldHandle> Sim<W> {
         }
         match reach {
             Reach::Answers | Reach::Silence => Ok(()),
-            Reach::Refused => Err(silent(host, "connection refused: is sshd running?")),
+            Reach::Refused => Err(HostError::Closed {
+                host: host.into(),
+                message: "connection refused: is sshd running?".into(),
+            }),
             Reach::KeyRefused => Err(HostError::Refused {
                 host: host.into(),
                 message: "the key of ananke is refused; check authorized_keys there".into(),

@@ -51,7 +51,8 @@ async fn a_dead_host_answers_nothing_until_the_deadline() {
     // One whose sshd is not there refuses at once.
     suffer(&world, &Fate::Break { host: "agent-1".into(), fault: HostFault::RefusesSsh });
     let began = Instant::now();
-    assert!(ports.hosts.probe("agent-1", DEADLINE).await.is_err());
+    let closed = ports.hosts.probe("agent-1", DEADLINE).await.unwrap_err();
+    assert!(matches!(closed, HostError::Closed { .. }));
     assert!(began.elapsed() < Duration::from_millis(100));
 }
 

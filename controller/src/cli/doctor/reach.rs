@@ -224,6 +224,7 @@ fn unreachable(policy: &PowerPolicy, host: &Host, error: &HostError) -> Finding 
         HostError::Silent { .. } | HostError::Unknown { .. } => {
             "is it on, and its sshd? `ssh` there with the `ssh` section's key, port and jump host"
         }
+        HostError::Closed { .. } => "start its sshd, or set the `ssh` section's port for it",
         HostError::HostKey { .. } => {
             "compare its key at its console (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`), \
              then mend `ssh.knownHosts`"
