@@ -57,8 +57,8 @@ async fn damaged(stage: &mut Stage) {
     stage.until("the first marks are made", 60, |w| !nothing_of_ours(w)).await;
     stage.kill_minus_9().await;
     stage.store.append("{\"line\":\"event\",\"unixSeconds\":17").unwrap();
-    stage.store.damage(OVERRIDE, b"{");
-    stage.store.damage(STATUS, &[0xff; 100]);
+    stage.store.put(OVERRIDE, b"{");
+    stage.store.put(STATUS, &[0xff; 100]);
     stage.tell("journal, override.json and status.json are damaged");
     stage.start();
     stage.arrives(Target::Poweroff, 500).await;
@@ -101,7 +101,7 @@ fn small_past_runs() {
         let both = kept == [Path::Emergency, Path::Full];
         stage.check(both, &format!("the runs that are kept: {kept:?}"));
         stage.kill_minus_9().await;
-        stage.store.damage(RUNS, b"{\"runs\": 7}");
+        stage.store.put(RUNS, b"{\"runs\": 7}");
         stage.tell("runs.json is damaged");
         stage.start();
         stage.declare(Target::Running);

@@ -74,9 +74,14 @@ impl MemoryStore {
         lock(&self.disk).writes
     }
 
-    /// Puts bytes where a document is, as a broken disk does; not counted as a write.
-    pub fn damage(&self, path: &str, bytes: &[u8]) {
+    /// Puts bytes where a document is, as a broken disk does, or a command; not counted as a write.
+    pub fn put(&self, path: &str, bytes: &[u8]) {
         lock(&self.disk).documents.insert(path.to_owned(), bytes.to_owned());
+    }
+
+    /// Takes a document away, as a command does that read it: it lives when the owner dies.
+    pub fn take(&self, path: &str) -> Option<Vec<u8>> {
+        lock(&self.disk).documents.remove(path)
     }
 
     /// Loses everything, as a new disk does.

@@ -20,7 +20,7 @@ fn documents_are_written_whole_and_listed_in_order() {
 fn damaged_documents_are_set_aside_one_by_one() {
     let store = MemoryStore::new();
     for n in 1..=2 {
-        store.damage("ours.json", b"{");
+        store.put("ours.json", b"{");
         assert_eq!(store.set_aside("ours.json").unwrap(), format!("ours.json.damaged-{n}"));
     }
     assert_eq!(store.read("ours.json").unwrap(), None);

@@ -31,6 +31,8 @@ use crate::{log, scenes::Scene};
 
 /// How often the stage looks, in virtual time.
 const LOOK: Duration = Duration::from_millis(100);
+/// A command waits so long for its answer, in milliseconds of the world.
+const ANSWER_MILLIS: u64 = 10_000;
 /// Within this the objects of the API are looked at, at rest too.
 const SEEN: Duration = Duration::from_secs(6);
 /// `RestartSec` of the unit.
@@ -160,17 +162,19 @@ impl Stage {
         self.tell(&format!("a command asks: {request:?}"));
         self.asked += 1;
         let name = format!("{REQUESTS}/r{}", self.asked);
-        self.store.write(&format!("{name}.json"), &serde_json::to_vec(request).unwrap()).unwrap();
+        self.store.put(&format!("{name}.json"), &serde_json::to_vec(request).unwrap());
         let answer = format!("{name}.answer.json");
-        let store = Arc::clone(&self.store);
-        let answered = move |_: &World| store.read(&answer).ok().flatten().is_some();
-        self.until("the request is answered", 10, answered).await;
-        let bytes = self.store.read(&format!("{name}.answer.json")).unwrap().unwrap();
-        if self.store.remove(&format!("{name}.answer.json")).is_err() {
-            // The daemon was killed at this very look, and the store with it, until its next start.
+        let until = self.now() + ANSWER_MILLIS;
+        let bytes = loop {
+            if let Some(bytes) = self.store.take(&answer) {
+                break bytes;
+            }
+            if self.now() > until {
+                self.fail("the request is not answered");
+            }
             self.pass(LOOK).await;
-            self.store.remove(&format!("{name}.answer.json")).unwrap();
-        }
+        };
+        self.tell("the request is answered");
         serde_json::from_slice(&bytes).unwrap()
     }
 
