@@ -201,12 +201,14 @@ impl Publisher {
         }
         let written = self.written.as_ref().map(|(written, _)| Arc::clone(written));
         let told = Arc::new(Told::new(scene, written));
-        if self.until_due(told.scene()).is_zero() {
+        let is_due = self.until_due(told.scene()).is_zero();
+        if is_due {
             self.write_out(ports, &told);
         }
         self.intent.turn(ports, told.scene());
         if let Some(systemd) = &mut self.systemd {
-            systemd.turn(told.scene().complete);
+            let sentence = is_due.then(|| told.published().status.sentence.as_deref()).flatten();
+            systemd.turn(told.scene().complete, sentence);
         }
         if let Some(cluster) = &self.cluster {
             cluster.turn(told.scene());
@@ -230,9 +232,6 @@ impl Publisher {
 
     fn write_out(&mut self, ports: &Ports, told: &Told) {
         let (scene, published) = (told.scene(), told.published());
-        if let Some(systemd) = &mut self.systemd {
-            systemd.says(published.status.sentence.as_deref().unwrap_or_default());
-        }
         let before = self.written.as_ref().map(|(written, _)| &written.status);
         self.pager.turn(before, published, scene);
         if let Some(cluster) = &self.cluster {

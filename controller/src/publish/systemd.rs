@@ -13,27 +13,20 @@ impl Systemd {
         Self { ready: false, told: String::new() }
     }
 
-    /// One turn of the loop: a loop that is stuck pets no watchdog, and systemd starts it anew.
-    pub(super) fn turn(&mut self, complete: bool) {
+    /// One turn of the loop: a loop that is stuck pets no watchdog, and systemd starts it anew. With
+    /// what is going on in a sentence, where it was told anew.
+    pub(super) fn turn(&mut self, complete: bool, sentence: Option<&str>) {
+        let mut states = vec![NotifyState::Watchdog];
         if complete && !self.ready {
             self.ready = true;
-            notify(&[NotifyState::Watchdog, NotifyState::Ready]);
-        } else {
-            notify(&[NotifyState::Watchdog]);
+            states.push(NotifyState::Ready);
         }
-    }
-
-    /// What is going on, in a sentence.
-    pub(super) fn says(&mut self, sentence: &str) {
-        if self.told != sentence {
+        if let Some(sentence) = sentence.filter(|sentence| self.told != *sentence) {
             sentence.clone_into(&mut self.told);
-            notify(&[NotifyState::Status(sentence)]);
+            states.push(NotifyState::Status(sentence));
         }
-    }
-}
-
-fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!("systemd was not told: {error}");
+        if let Err(error) = sd_notify::notify(&states) {
+            tracing::debug!("systemd was not told: {error}");
+        }
     }
 }
