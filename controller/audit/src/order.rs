@@ -10,8 +10,11 @@ pub(super) fn judge(
 ) {
     let at = happening.at;
     match &happening.what {
-        What::ServiceStopping { host } => {
-            judge_drained(replay, at, host, expect, violations);
+        What::ServiceStopping { host, runtime_left } => {
+            // What is not drained by then is given up, for what is still to come.
+            if runtime_left.is_none_or(|left| left >= expect.spent_below) {
+                judge_drained(replay, at, host, expect, violations);
+            }
             if replay.hosts.get(host).is_some_and(|h| h.role == Some(Role::Server)) {
                 judge_last_server(replay, at, host, expect, violations);
             }

@@ -224,7 +224,12 @@ pub enum What {
     /// It is active.
     ServiceActive { host: String },
     /// It was told to stop.
-    ServiceStopping { host: String },
+    ServiceStopping {
+        host: String,
+        /// What the batteries behind its host still held then; `None` on mains.
+        #[serde(default)]
+        runtime_left: Option<Millis>,
+    },
     /// It is down.
     ServiceDown { host: String },
     /// An etcd snapshot was taken.

@@ -123,7 +123,9 @@ fn what(what: What) -> Option<audit::What> {
         What::HostCut { host, containers } => Told::HostCut { host, containers },
         What::ServiceStarting { host, .. } => Told::ServiceStarting { host },
         What::ServiceActive { host, .. } => Told::ServiceActive { host },
-        What::ServiceStopping { host, .. } => Told::ServiceStopping { host },
+        What::ServiceStopping { host, runtime_left, .. } => {
+            Told::ServiceStopping { host, runtime_left }
+        }
         What::ServiceDown { host, .. } => Told::ServiceDown { host },
         What::SnapshotTaken { host, .. } => Told::SnapshotTaken { host },
         What::ApiUp => Told::ApiUp,

@@ -52,7 +52,7 @@ fn sentence(what: &What) -> Option<String> {
         What::ApiFaulty { fault: None } => "the API is well again".into(),
         What::ServiceStarting { host, service } => format!("{service:?} of {host} starts"),
         What::ServiceActive { host, service } => format!("{service:?} of {host} is active"),
-        What::ServiceStopping { host, service } => format!("stops the {service:?} of {host}"),
+        What::ServiceStopping { host, service, .. } => format!("stops the {service:?} of {host}"),
         What::ServiceDown { host, service, result } => {
             format!("{service:?} of {host} is down ({result})")
         }

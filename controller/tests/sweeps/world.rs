@@ -147,7 +147,7 @@ fn effect(what: &What) -> Option<String> {
         What::HostBooting { host } => format!("boots {host}"),
         What::HostHalting { host, reboots, .. } => format!("halts {host}, reboots: {reboots}"),
         What::ServiceStarting { host } => format!("starts the service of {host}"),
-        What::ServiceStopping { host } => format!("stops the service of {host}"),
+        What::ServiceStopping { host, .. } => format!("stops the service of {host}"),
         What::Cordoned { node } => format!("cordons {node}"),
         What::Uncordoned { node } => format!("uncordons {node}"),
         What::Suspended { object } => format!("suspends {object}"),

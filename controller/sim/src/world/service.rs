@@ -51,7 +51,9 @@ impl World {
         unit.armed = false;
         unit.due = Some(due);
         let service = unit.service;
-        self.tell(who, What::ServiceStopping { host: name.to_owned(), service });
+        let runtime_left = self.hosts.get(name).and_then(|host| self.runtime_left(host));
+        let host = name.to_owned();
+        self.tell(who, What::ServiceStopping { host, service, runtime_left });
         due
     }
 

@@ -86,7 +86,7 @@ pub enum What {
     /// It is active.
     ServiceActive { host: String, service: Service },
     /// It was told to stop.
-    ServiceStopping { host: String, service: Service },
+    ServiceStopping { host: String, service: Service, runtime_left: Option<Millis> },
     /// It is down, with this `Result` of systemd.
     ServiceDown { host: String, service: Service, result: String },
     /// Containers on a host were ended by force.

@@ -132,7 +132,7 @@ fn services(host: &str, facts: &Facts, told: &mut Told) {
             }
             HostNote::Unit(UnitChange::Stopping) => {
                 let who = by(last, fact.at, &["systemctl stop", "systemctl kill", "killall"]);
-                told.add(fact.at, who, What::ServiceStopping { host: name });
+                told.add(fact.at, who, What::ServiceStopping { host: name, runtime_left: None });
             }
             HostNote::Unit(UnitChange::Down) => {
                 told.add(fact.at, Actor::World, What::ServiceDown { host: name });
@@ -215,7 +215,7 @@ fn with_the_api(before: &Picture, told: Vec<Happening>) -> Vec<Happening> {
         let at = happening.at;
         let change = match &happening.what {
             What::ServiceActive { host } => Some((host, true)),
-            What::ServiceStopping { host }
+            What::ServiceStopping { host, .. }
             | What::ServiceDown { host }
             | What::HostOff { host }
             | What::HostCut { host, .. } => Some((host, false)),
