@@ -142,7 +142,7 @@ impl Replay {
             What::ServiceStarting { host } => self.host(host, |h| h.service = Service::Starting),
             What::ServiceActive { host } => self.host(host, |h| h.service = Service::Active),
             What::ServiceStopping { host, .. } => {
-                self.host(host, |h| h.service = Service::Stopping)
+                self.host(host, |h| h.service = Service::Stopping);
             }
             What::ServiceDown { host } => self.host(host, |h| h.service = Service::Down),
             What::PodStarted { pod, node, daemon: false } => self.host(node, |h| {

@@ -199,15 +199,15 @@ async fn a_key_that_is_not_let_in_is_named() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_gone_is_silent() {
+async fn a_host_whose_sshd_is_gone_is_on() {
     let (_place, mut server, hosts) = one();
     hosts.probe("titan-04", AMPLE).await.unwrap();
     server.kill();
     let error = hosts.probe("titan-04", AMPLE).await.unwrap_err();
-    assert!(matches!(error, HostError::Silent { .. }), "{error:?}");
+    assert!(matches!(error, HostError::Closed { .. }), "{error:?}");
     assert!(error.to_string().contains("Connection refused"), "{error}");
     let error = hosts.run("titan-04", &HostCommand::PowerOff, AMPLE).await.unwrap_err();
-    assert!(matches!(error, HostError::Silent { .. }), "nothing was sent: {error:?}");
+    assert!(matches!(error, HostError::Closed { .. }), "nothing was sent: {error:?}");
 }
 
 #[tokio::test]
@@ -308,7 +308,7 @@ async fn through_the_jump_host_and_directly_when_it_is_dead() {
     hosts.probe("titan-04", AMPLE).await.unwrap();
     assert_eq!(target.logins(), 2);
     let error = hosts.probe("titan-jh", AMPLE).await.unwrap_err();
-    assert!(matches!(error, HostError::Silent { .. }), "{error:?}");
+    assert!(matches!(error, HostError::Closed { .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -333,7 +333,7 @@ async fn both_ways_dead_names_both() {
     target.kill();
     jump.kill();
     let error = hosts.probe("titan-04", AMPLE).await.unwrap_err();
-    assert!(matches!(error, HostError::Silent { .. }), "{error:?}");
+    assert!(matches!(error, HostError::Closed { .. }), "the direct way is refused: {error:?}");
     let text = error.to_string();
     assert!(text.contains("through titan-jh: ") && text.contains("directly: "), "{text}");
 }

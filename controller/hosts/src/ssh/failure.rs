@@ -58,7 +58,7 @@ pub(crate) fn classify(target: &Target, stderr: &str) -> HostError {
     if stderr.contains(&format!("connect to host {door}: Connection refused"))
         || stderr.contains("open failed: connect failed: Connection refused")
     {
-        let message = format!("{place} is on and takes no connection: start its sshd ({said})");
+        let message = format!("{place}: it is on and takes no connection; start its sshd ({said})");
         return HostError::Closed { host, message };
     }
     if stderr.contains("onfiguration option") || stderr.contains("Bad owner or permissions") {
@@ -71,11 +71,17 @@ pub(crate) fn classify(target: &Target, stderr: &str) -> HostError {
 /// Of two ways that failed, the error that a person needs: one that waiting does not mend before
 /// one that it may.
 pub(crate) fn graver(first: HostError, second: HostError) -> HostError {
+    use HostError::{Closed, Silent};
     match (first, second) {
-        (HostError::Silent { host, message: first }, HostError::Silent { message: second, .. }) => {
-            HostError::Silent { host, message: format!("{first}; {second}") }
+        (Silent { host, message: first }, Silent { message: second, .. }) => {
+            Silent { host, message: format!("{first}; {second}") }
         }
-        (HostError::Silent { .. }, second) => second,
+        // By one of the ways it was heard.
+        (
+            Silent { host, message: first } | Closed { host, message: first },
+            Silent { message: second, .. } | Closed { message: second, .. },
+        ) => Closed { host, message: format!("{first}; {second}") },
+        (Silent { .. } | Closed { .. }, second) => second,
         (first, _) => first,
     }
 }
