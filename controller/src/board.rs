@@ -218,3 +218,39 @@ fn see<T>(
     *before = after;
     is_news
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A board with one host, and whether the loop wakes when that host is seen like this.
+    fn wakes(board: &Board, at: u64, facts: HostFacts) -> bool {
+        board.host("titan", Tick::from_millis(at * 1000), Ok(facts));
+        board.changed().now_or_never().is_some()
+    }
+
+    fn facts(uptime_seconds: u64, wall_unix_seconds: i64) -> HostFacts {
+        HostFacts { uptime_seconds, wall_unix_seconds, ..HostFacts::default() }
+    }
+
+    #[test]
+    fn a_host_that_tells_the_same_wakes_nobody() {
+        let board =
+            Board::new(std::iter::empty(), ["titan".to_owned()].into_iter(), Tick::default());
+        assert!(wakes(&board, 1, facts(100, 5_000)), "it is seen for the first time");
+        assert!(!wakes(&board, 3, facts(102, 5_002)), "its clocks went on");
+        assert!(!wakes(&board, 5, facts(104, 5_005)), "one of them by a whole second more");
+        assert!(wakes(&board, 7, facts(106, 9_000)), "its wall clock was stepped");
+        assert!(wakes(&board, 9, HostFacts { containers: 3, ..facts(108, 9_002) }));
+        board.poke_host("titan");
+        let same = HostFacts { containers: 3, ..facts(110, 9_004) };
+        assert!(wakes(&board, 11, same.clone()), "the loop asked for this look");
+        board.host("titan", Tick::from_millis(13_000), Err(Unseen::Silent));
+        assert!(board.changed().now_or_never().is_some(), "it fell silent");
+        assert!(wakes(&board, 15, same), "it is heard again");
+        assert_eq!(
+            board.snapshot(Tick::from_millis(16_000), Requests::default()).hosts["titan"].at(),
+            Some(Tick::from_millis(15_000)),
+        );
+    }
+}

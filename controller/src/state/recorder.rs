@@ -39,7 +39,8 @@ pub enum Line<'a> {
         /// What.
         event: Event,
     },
-    /// A decision that differs from the one before, with what it was made from: `replay` makes it
+    /// A decision that differs from the one before by more than steps that were begun (events tell
+    /// those), with what it was made from: `replay` makes it
     /// again.
     Decision {
         /// The wall clock, seconds since 1970, for people.

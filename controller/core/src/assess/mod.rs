@@ -161,10 +161,7 @@ impl<'a> View<'a> {
 
     /// The cluster's objects, if they are known.
     pub fn cluster(&self) -> Result<&'a ClusterFacts, Unseen> {
-        match &self.snapshot.cluster {
-            Seen::Known { value, .. } => Ok(value),
-            Seen::Unknown { why, .. } => Err(*why),
-        }
+        self.snapshot.cluster.look()
     }
 
     /// Whether fewer control planes can be alive than a quorum needs: nobody can suspend, drain
