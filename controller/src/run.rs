@@ -140,24 +140,8 @@ impl<'a> Loop<'a> {
         cancel: &CancellationToken,
     ) -> End {
         let mut rest = Duration::ZERO;
-        loop {
-            let clock = Arc::clone(&self.ports.clock);
-            let pause = rest.min(SHORTEST);
-            // In this order, not by chance: one seed is one run.
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => return self.stop().await,
-                () = clock.sleep(pause) => {}
-            }
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => return self.stop().await,
-                Some(back) = self.returns.1.recv() => self.land(back),
-                _ = policies.changed() => {}
-                () = self.board.changed() => {}
-                () = clock.sleep(rest.saturating_sub(pause)) => {}
-            }
-            clock.sleep(TOGETHER).await;
+        while self.sleep(rest, policies, cancel).await {
+            self.ports.clock.sleep(TOGETHER).await;
             self.board.taken();
             while let Ok(back) = self.returns.1.try_recv() {
                 self.land(back);
@@ -169,6 +153,37 @@ impl<'a> Loop<'a> {
             self.plant = Arc::clone(&in_force.plant);
             self.recorder.under(&in_force);
             rest = self.turn(&in_force);
+        }
+        self.ports.supplies.close().await;
+        End::Cancelled
+    }
+
+    /// Sleeps until a turn is worth its while, so long at most; false once it is cancelled.
+    ///
+    /// How a step ended is not worth one, but what it did: the look at that is asked for here, and
+    /// wakes.
+    async fn sleep(
+        &mut self,
+        rest: Duration,
+        policies: &mut tokio::sync::watch::Receiver<Arc<InForce>>,
+        cancel: &CancellationToken,
+    ) -> bool {
+        let clock = Arc::clone(&self.ports.clock);
+        let begin = clock.now();
+        let (earliest, latest) = (begin.plus(rest.min(SHORTEST)), begin.plus(rest));
+        loop {
+            let now = clock.now();
+            let may_wake = now >= earliest;
+            let left = if may_wake { latest.since(now) } else { earliest.since(now) };
+            // In this order, not by chance: one seed is one run.
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return false,
+                Some(back) = self.returns.1.recv() => self.land(back),
+                _ = policies.changed(), if may_wake => return true,
+                () = self.board.changed(), if may_wake => return true,
+                () = clock.sleep(left) => if may_wake { return true },
+            }
         }
     }
 
@@ -333,11 +348,6 @@ impl<'a> Loop<'a> {
             }
             Err(error) => self.disk_said(Err(error)),
         }
-    }
-
-    async fn stop(&mut self) -> End {
-        self.ports.supplies.close().await;
-        End::Cancelled
     }
 }
 

@@ -74,7 +74,10 @@ pub(crate) struct Supplies {
 impl Supplies {
     /// Looks at all of them. `told` is the snapshot with strangers in it, for what is said of them.
     pub(crate) fn new(view: &View<'_>, told: &Snapshot, budget: Duration) -> Self {
-        let span = if view.plant.supplies.is_empty() {
+        // On battery nothing goes up, whatever is stored.
+        let may_rise = view.supplies().iter().filter_map(|believed| believed.seen.value());
+        let may_rise = may_rise.map(|reading| signals::power_of(&reading.status));
+        let span = if may_rise.into_iter().all(|power| power == Power::Battery) {
             Duration::ZERO
         } else {
             walk::next_step_and_back(view)

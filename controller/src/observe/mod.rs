@@ -44,5 +44,6 @@ impl Sources {
     }
 }
 
-/// A UPS driver refreshes every 2 s at best; polling faster than this learns nothing.
+/// Readings of a supply, of which triggers count so many. A UPS driver refreshes every 2 s at best:
+/// more of them would tell the same once more.
 pub const SUPPLY_POLL: Duration = Duration::from_secs(1);

@@ -26,8 +26,27 @@ pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String, poll: D
         }
         complained = read.is_err();
         failures = if read.is_err() { failures + 1 } else { 0 };
+        let told = read.as_ref().ok().map(|reading| reading.status.clone());
         board.supply(&name, ports.clock.now(), read.map_err(|error| error.unseen()));
+        if let Some(status) = told {
+            glance(&ports, &board, &name, poll, &status).await;
+        }
         ports.clock.sleep(pause(poll, failures, ports.clock.now())).await;
+    }
+}
+
+/// Half-way between two beats a supply is asked once more, and only other status words count: what
+/// it tells next is known half a poll earlier, and as many readings as before make a trigger.
+async fn glance(ports: &Ports, board: &Board, name: &str, poll: Duration, status: &[String]) {
+    let half = until_beat(poll, ports.clock.now()).saturating_sub(poll / 2);
+    if half.is_zero() {
+        return;
+    }
+    ports.clock.sleep(half).await;
+    if let Ok(reading) = ports.supplies.read(name, DEADLINE).await
+        && reading.status != status
+    {
+        board.supply(name, ports.clock.now(), Ok(reading));
     }
 }
 
@@ -48,6 +67,12 @@ fn until_beat(poll: Duration, now: Tick) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use ananke_core::observe::Requests;
+    use ananke_sim::{
+        ports::{MemoryStore, MemoryWorld, WorldHandle as _, ports},
+        world::{Fate, World},
+    };
+
     use super::*;
 
     #[test]
@@ -64,5 +89,38 @@ mod tests {
             |poll, now| pause(Duration::from_millis(poll), 0, Tick::from_millis(now)).as_millis();
         assert_eq!([0, 1, 5, 999].map(|now| millis(1000, now)), [1000, 999, 995, 1]);
         assert_eq!([0, 400, 2_600].map(|now| millis(2500, now)), [2500, 2100, 2400]);
+    }
+
+    /// What is on the board of the one supply: its words, and when they were seen.
+    fn seen(board: &Board) -> (String, u64) {
+        let snapshot = board.snapshot(Tick::default(), Requests::default());
+        let (value, at) =
+            snapshot.supplies.values().find_map(|s| Some((s.value()?, s.at()?))).unwrap();
+        (value.status.join(" "), at.as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_words_are_seen_between_two_beats_and_equal_ones_are_not_counted() {
+        let world = Arc::new(MemoryWorld::new(World::embedded(1)));
+        let name = world.look(|world| world.supplies.keys().next().cloned()).unwrap().unwrap();
+        let all = ports(&world, Arc::new(MemoryStore::new()));
+        let names = || std::iter::once(name.clone());
+        let board = Arc::new(Board::new(names(), std::iter::empty(), Tick::default()));
+        let start = all.clock.now().as_millis();
+        let poll = Duration::from_secs(1);
+        tokio::spawn(watch(all.clone(), Arc::clone(&board), name.clone(), poll));
+        let until = async |millis: u64| {
+            let rest = (start + millis).saturating_sub(all.clock.now().as_millis());
+            all.clock.sleep(Duration::from_millis(rest)).await;
+            let (words, at) = seen(&board);
+            (words, at - start)
+        };
+        assert!(matches!(until(5_200).await, (words, 5_000..5_100) if words.starts_with("OL")));
+        let off = Fate::Mains { supply: None, present: false };
+        world.act(|world| world.suffer(&off)).unwrap().unwrap();
+        assert!(matches!(until(5_600).await, (words, 5_500..5_600) if words.starts_with("OB")));
+        assert!(matches!(until(6_100).await, (_, 6_000..6_100)), "the beat is kept");
+        assert!(matches!(until(6_900).await, (_, 6_000..6_100)), "the same once more");
+        assert!(matches!(until(7_100).await, (_, 7_000..7_100)), "the beat counts");
     }
 }

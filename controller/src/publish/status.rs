@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ananke_core::{
     conditions::{Condition as Verdict, Status},
+    decision::UnitReport,
     seen::Seen,
     signals::Phase,
     time::Tick,
@@ -39,20 +40,30 @@ pub(super) fn status(
         last_reconcile: Some(timestamp(scene.unix_seconds)),
         conditions: verdict.iter().map(|condition| dated(scene, condition, before)).collect(),
         supplies: supplies(scene),
-        units: decision
-            .units
-            .iter()
-            .filter(|unit| !unit.name.starts_with("supply/"))
-            .map(|unit| UnitStatus {
-                name: unit.name.clone(),
-                state: unit.state.clone(),
-                wanted: unit.wanted.as_str().into(),
-                reason: reason(scene, &unit.name),
-                message: Some(unit.message.clone()).filter(|message| !message.is_empty()),
-                since: since(scene, &unit.name, &unit.state, before),
-            })
-            .collect(),
+        units: units(scene, before),
     }
+}
+
+fn units(scene: &Scene, before: Option<&PowerPolicyStatus>) -> Vec<UnitStatus> {
+    // All three stand in the order of the units; those of before, unless the policy changed.
+    let mut waiting = scene.decision.waiting.iter().peekable();
+    let before = before.map(|before| before.units.as_slice()).unwrap_or_default();
+    let mut in_order = before.iter();
+    let told = scene.decision.units.iter().filter(|unit| !unit.name.starts_with("supply/"));
+    told.map(|unit| {
+        let waits = waiting.next_if(|waiting| waiting.unit == unit.name);
+        let is_it = |known: &&UnitStatus| known.name == unit.name;
+        let known = in_order.next().filter(is_it).or_else(|| before.iter().find(is_it));
+        UnitStatus {
+            name: unit.name.clone(),
+            state: unit.state.clone(),
+            wanted: unit.wanted.as_str().into(),
+            reason: waits.map(|waiting| waiting.reason.as_str().to_owned()),
+            message: Some(unit.message.clone()).filter(|message| !message.is_empty()),
+            since: known.and_then(|known| since(scene, unit, known)),
+        }
+    })
+    .collect()
 }
 
 fn phase(scene: &Scene) -> String {
@@ -65,20 +76,13 @@ fn phase(scene: &Scene) -> String {
     .into()
 }
 
-fn reason(scene: &Scene, unit: &str) -> Option<String> {
-    let waiting = scene.decision.waiting.iter().find(|waiting| waiting.unit == unit)?;
-    Some(waiting.reason.as_str().to_owned())
-}
-
 /// Since when a unit is in its state, as far as this daemon saw it.
-fn since(
-    scene: &Scene,
-    unit: &str,
-    state: &str,
-    before: Option<&PowerPolicyStatus>,
-) -> Option<String> {
-    let known = before?.units.iter().find(|known| known.name == unit)?;
-    if known.state == state { known.since.clone() } else { Some(timestamp(scene.unix_seconds)) }
+fn since(scene: &Scene, unit: &UnitReport, known: &UnitStatus) -> Option<String> {
+    if known.state == unit.state {
+        known.since.clone()
+    } else {
+        Some(timestamp(scene.unix_seconds))
+    }
 }
 
 /// The transition time moves with the status only, as the API conventions say.
