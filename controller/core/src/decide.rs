@@ -1,6 +1,6 @@
 //! Decide: one snapshot, one decision. Synchronous and total.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ananke_crds::policy::Target;
 
@@ -70,7 +70,7 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
     }
 }
 
-fn effective(walk: &Walk<'_>, supplies: &BTreeMap<String, SupplyMemory>) -> Effective {
+fn effective(walk: &Walk<'_>, supplies: &BTreeMap<String, Arc<SupplyMemory>>) -> Effective {
     let plant = walk.view.plant;
     let asked: Vec<&Row> = walk
         .iter()
@@ -110,7 +110,7 @@ fn effective(walk: &Walk<'_>, supplies: &BTreeMap<String, SupplyMemory>) -> Effe
     effective
 }
 
-fn episode(walk: &Walk<'_>, supplies: &BTreeMap<String, SupplyMemory>) -> Episode {
+fn episode(walk: &Walk<'_>, supplies: &BTreeMap<String, Arc<SupplyMemory>>) -> Episode {
     let before = &walk.view.journal.episode;
     let asked = walk.view.snapshot.requests.startups;
     let going_down = walk.rows.iter().any(|row| row.target != Target::Running);

@@ -1,6 +1,6 @@
 //! What to do now, and why nothing else.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ananke_crds::policy::Target;
 use serde::{Deserialize, Serialize};
@@ -45,10 +45,10 @@ pub struct Decision {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub telemetry: BTreeMap<String, Telemetry>,
     /// The supplies' next memories.
-    pub supplies: BTreeMap<String, SupplyMemory>,
+    pub supplies: BTreeMap<String, Arc<SupplyMemory>>,
     /// What the batteries taught so far.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub batteries: BTreeMap<String, BatteryMemory>,
+    pub batteries: BTreeMap<String, Arc<BatteryMemory>>,
     /// How long each supply would last on battery, and whose number that is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub estimates: BTreeMap<String, Estimate>,

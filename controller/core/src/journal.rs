@@ -2,7 +2,7 @@
 //!
 //! Losing it costs time, never safety: every progress is an observation.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,7 @@ pub enum Event {
         at: Tick,
         /// The supplies' memories that changed.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        supplies: BTreeMap<String, SupplyMemory>,
+        supplies: BTreeMap<String, Arc<SupplyMemory>>,
         /// The episode, if it changed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         episode: Option<Episode>,
@@ -54,7 +54,7 @@ pub enum Event {
         own_wanted_up: bool,
         /// What the batteries taught, if it changed.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        batteries: BTreeMap<String, BatteryMemory>,
+        batteries: BTreeMap<String, Arc<BatteryMemory>>,
         /// Steps of the way down that came to their end.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         lasted: Vec<Lasted>,
@@ -97,7 +97,7 @@ pub struct Journal {
     pub next_id: u64,
     /// Supplies.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub supplies: BTreeMap<String, SupplyMemory>,
+    pub supplies: BTreeMap<String, Arc<SupplyMemory>>,
     /// The episode.
     pub episode: Episode,
     /// Steps whose calls have not returned.
@@ -128,7 +128,7 @@ pub struct Journal {
     pub started: Tick,
     /// What the batteries taught.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub batteries: BTreeMap<String, BatteryMemory>,
+    pub batteries: BTreeMap<String, Arc<BatteryMemory>>,
     /// What past runs teach of durations.
     #[serde(skip_serializing_if = "Learned::is_empty")]
     pub learned: Learned,
@@ -291,10 +291,10 @@ impl Journal {
         // What happened while nobody looked is no observation.
         self.run = None;
         if self.boot_id != boot_id {
-            self.batteries.values_mut().for_each(BatteryMemory::close);
+            self.batteries.values_mut().for_each(|memory| Arc::make_mut(memory).close());
             // Ticks of another boot say nothing here. What a supply asked for stays asked for:
             // only its ages begin anew.
-            for memory in self.supplies.values_mut() {
+            for memory in self.supplies.values_mut().map(Arc::make_mut) {
                 *memory = SupplyMemory {
                     phase: memory.phase,
                     cause: memory.cause.take(),

@@ -1,6 +1,6 @@
 //! The supplies in one decision: what is believed of them, what they ask for, what they allow.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     assess::View,
@@ -61,7 +61,7 @@ pub(crate) fn by_name<T>(
 /// All supplies of a plant, in one decision.
 pub(crate) struct Supplies {
     /// What is remembered of each from now on.
-    pub(crate) memories: BTreeMap<String, SupplyMemory>,
+    pub(crate) memories: BTreeMap<String, Arc<SupplyMemory>>,
     /// Their gates, in the order of the plant.
     pub(crate) gates: Vec<Gate>,
     /// The host of an unheard one's `upsd` that is started, or left on, so that it is heard again;
@@ -105,7 +105,7 @@ impl Supplies {
         let plan = view.plant.supplies.get(at)?;
         let why = unheard.get(at).copied().flatten()?;
         let (host, _) = signals::host_of(view, plan)?;
-        let memory_of = |plan: &SupplyPlan| self.memories.get(&plan.name);
+        let memory_of = |plan: &SupplyPlan| self.memories.get(&plan.name).map(AsRef::as_ref);
         let others = view.plant.supplies.iter().zip(&self.gates);
         let others: Vec<_> = others
             .filter(|(other, _)| other.name != plan.name)
@@ -152,12 +152,12 @@ impl Supplies {
             None => telemetry(name, raw, &memory, context.energy),
         };
         self.telemetry.insert(name.clone(), told);
-        self.memories.insert(name.clone(), memory);
+        self.memories.insert(name.clone(), Arc::new(memory));
     }
 }
 
 /// What was remembered of a supply until now.
-fn before(view: &View<'_>, plan: &SupplyPlan) -> SupplyMemory {
+fn before(view: &View<'_>, plan: &SupplyPlan) -> Arc<SupplyMemory> {
     view.journal.supplies.get(&plan.name).cloned().unwrap_or_default()
 }
 
@@ -185,11 +185,15 @@ fn telemetry(
 
 /// What only the whole picture tells of a supply: mains that nobody remembers are good enough if
 /// nothing is to be started on them; and a recovery is over once all is up that can be.
-pub(crate) fn settle(memories: &mut BTreeMap<String, SupplyMemory>, walk: &Walk<'_>) {
+pub(crate) fn settle(memories: &mut BTreeMap<String, Arc<SupplyMemory>>, walk: &Walk<'_>) {
     let all_up = walk.rows.iter().all(|row| row.wanted != Wanted::Down && row.has_arrived());
     let is_over = walk.rows.iter().all(|row: &Row| row.has_arrived() || row.stuck);
     for memory in memories.values_mut() {
-        memory.unproven &= !(all_up && memory.mains_since.is_some());
-        memory.lifted &= !is_over;
+        let unproven = memory.unproven && !(all_up && memory.mains_since.is_some());
+        let lifted = memory.lifted && !is_over;
+        if (unproven, lifted) != (memory.unproven, memory.lifted) {
+            let memory = Arc::make_mut(memory);
+            (memory.unproven, memory.lifted) = (unproven, lifted);
+        }
     }
 }

@@ -109,7 +109,7 @@ impl Combination {
                 last_heard: Some(NOW),
                 ..SupplyMemory::default()
             };
-            still.journal.supplies.insert((*name).into(), memory);
+            still.journal.supplies.insert((*name).into(), memory.into());
         }
         let decision = decide(&plant, &still.journal, &still.snapshot);
         decision.units.into_iter().map(|unit| (unit.name, unit.wanted)).collect()

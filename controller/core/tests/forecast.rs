@@ -11,6 +11,8 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use ananke_core::{
     forecast::forecast,
     observe::SupplyReading,
@@ -30,7 +32,7 @@ fn last_rungs(when: OffWhen, way_back: WayBack) -> Vec<&'static str> {
     let status = ["OB", "LB"].map(str::to_owned).into();
     let reading = SupplyReading { status, charge_percent: Some(10), ..SupplyReading::default() };
     still.snapshot.supplies.insert("ups".into(), Seen::known(reading, NOW));
-    let memory = still.journal.supplies.entry("ups".into()).or_default();
+    let memory = Arc::make_mut(still.journal.supplies.entry("ups".into()).or_default());
     memory.phase = Phase::Falling;
     memory.on_battery_since = Some(NOW);
     memory.cause = Some(Cause { trigger: Trigger::LowBattery, figures: "LB".into() });
@@ -61,7 +63,7 @@ fn a_plan_hears_a_supply_again_that_its_own_host_tells_of() {
     let plant = support::plant(&policy);
     let mut still = named("off", &plant);
     still.snapshot.supplies.insert("east".into(), Seen::unknown(Unseen::Silent, NOW));
-    let heard = still.journal.supplies.get_mut("east").unwrap();
+    let heard = Arc::make_mut(still.journal.supplies.get_mut("east").unwrap());
     heard.last_heard = still.journal.hosts["n4"].powered_off;
     let made = forecast(&plant, &still.journal, &still.snapshot);
     let woken = |host: &str| {

@@ -10,7 +10,7 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ananke_core::{
     decide::decide,
@@ -162,6 +162,7 @@ fn world(plant: &Plant, throws: &[u8]) -> (Snapshot, Journal) {
             *seen = Seen::unknown(Unseen::Stale, dice.tick());
         }
         let memory = still.journal.supplies.entry(name.clone()).or_default();
+        let memory = Arc::make_mut(memory);
         memory.phase = dice.of(&[Phase::Clear, Phase::Clear, Phase::Falling, Phase::Held]);
         memory.on_battery_since = dice.of(&[None, Some(at(9_000)), Some(at(9_990))]);
         memory.unsettled = dice.of(&[true, false]);

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ananke_core::{budget::Runs, observe::Snapshot, plant::Plant, seen::Seen};
+use ananke_core::{
+    battery::BatteryMemory, budget::Runs, observe::Snapshot, plant::Plant, seen::Seen,
+};
 use ananke_crds::{host_config::HostConfiguration, policy::Target};
 use ananke_sim::world::World;
 
@@ -128,7 +130,7 @@ impl Known {
 
 fn heard(
     inputs: &Snapshot,
-    memories: &BTreeMap<String, ananke_core::battery::BatteryMemory>,
+    memories: &BTreeMap<String, Arc<BatteryMemory>>,
 ) -> BTreeMap<String, Heard> {
     let one = |(name, seen): (&String, &Seen<_>)| {
         let Seen::Known { value, at } = seen else { return None };

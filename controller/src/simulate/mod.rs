@@ -39,7 +39,7 @@ pub struct Scenario {
     /// The past runs, which tell how long things take and what the daemon budgets.
     pub runs: Runs,
     /// What past discharges taught the daemon.
-    pub memories: BTreeMap<String, BatteryMemory>,
+    pub memories: BTreeMap<String, Arc<BatteryMemory>>,
 }
 
 /// Why nothing was learned.
@@ -173,7 +173,7 @@ spec:
         let pace = Pace { millis_per_percent: 6_000, load_percent: None };
         let bands = (0..10).map(|band| (band, vec![pace.clone()])).collect();
         let memory = BatteryMemory { bands, discharges: 5, ..BatteryMemory::default() };
-        scenario.memories = [("ups".to_owned(), memory)].into();
+        scenario.memories = [("ups".to_owned(), memory.into())].into();
         let known = signal(&scenario).ends_after_seconds.unwrap();
         assert!(known + 60 < believed, "{known} s, {believed} s without");
     }

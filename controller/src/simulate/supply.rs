@@ -1,7 +1,7 @@
 //! What is believed of a supply's battery before its mains go: what a person says, what the daemon
 //! heard, else what is ordinary.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use ananke_core::{
     battery::{BatteryMemory, at_load, estimate},
@@ -108,7 +108,7 @@ pub struct Heard {
     /// When.
     pub at: Tick,
     /// What its past discharges taught.
-    pub memory: BatteryMemory,
+    pub memory: Arc<BatteryMemory>,
 }
 
 /// A load that no such supply can have.

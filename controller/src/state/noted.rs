@@ -73,7 +73,7 @@ mod tests {
             SupplyMemory { last_runtime_seconds: Some(runtime), ..SupplyMemory::default() };
         Event::Decided {
             at: Tick::from_millis(at),
-            supplies: BTreeMap::from([(supply.to_owned(), memory)]),
+            supplies: BTreeMap::from([(supply.to_owned(), memory.into())]),
             episode: None,
             began: BTreeMap::new(),
             ended: Vec::new(),

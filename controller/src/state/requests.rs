@@ -1,6 +1,9 @@
 //! What commands ask of the daemon: one JSON file each in `requests/`, answered beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ananke_core::{
     observe::{Hold, Mask, Requests},
@@ -118,7 +121,7 @@ pub struct StandingMask {
 /// What a request is judged against.
 pub struct Scene<'a> {
     /// The supplies' memories.
-    pub supplies: &'a BTreeMap<String, SupplyMemory>,
+    pub supplies: &'a BTreeMap<String, Arc<SupplyMemory>>,
     /// The supplies that are not heard.
     pub unheard: &'a BTreeSet<String>,
     /// The hosts of the policy.

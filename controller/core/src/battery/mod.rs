@@ -131,7 +131,7 @@ pub(crate) fn known_load(reading: &SupplyReading) -> Option<u16> {
 #[derive(Debug, Clone)]
 pub struct Believed {
     /// The next memory.
-    pub memory: BatteryMemory,
+    pub memory: Arc<BatteryMemory>,
     /// The reading, with the runtime that decides.
     pub seen: Seen<SupplyReading>,
     /// Where that runtime comes from; `None` if nothing tells one.
@@ -142,14 +142,14 @@ pub struct Believed {
 pub(crate) fn believe(
     plant: &Plant,
     seen: &BTreeMap<String, Seen<SupplyReading>>,
-    memories: &BTreeMap<String, BatteryMemory>,
+    memories: &BTreeMap<String, Arc<BatteryMemory>>,
 ) -> Vec<Believed> {
     let one = |name: &String| {
         let mut memory = memories.get(name).cloned().unwrap_or_default();
         let mut seen = seen.get(name).cloned().unwrap_or(NOT_YET);
         let mut told = None;
         if let Seen::Known { value, at } = &mut seen {
-            memory.hear(value, *at);
+            Arc::make_mut(&mut memory).hear(value, *at);
             told = estimate(&memory, value, *at);
             let runtime = told.as_ref().map(|estimate| estimate.seconds);
             if value.runtime_seconds != runtime {

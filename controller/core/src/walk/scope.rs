@@ -1,6 +1,9 @@
 //! How far down each unit is asked to go, and by whom.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ananke_crds::policy::Target;
 
@@ -46,7 +49,7 @@ impl Scope {
     /// The signals in the supplies' memories.
     pub(crate) fn new(
         plant: &Plant,
-        memories: &BTreeMap<String, SupplyMemory>,
+        memories: &BTreeMap<String, Arc<SupplyMemory>>,
         gates: &[Gate],
         tried: Vec<Option<usize>>,
     ) -> Self {

@@ -1,6 +1,9 @@
 //! Why the signals reach as far as they do: what their supplies feed, and what widens that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ananke_crds::policy::Target;
 
@@ -19,7 +22,7 @@ use crate::{
 pub(crate) fn remember_last_replicas(
     view: &View<'_>,
     scope: &mut Scope,
-    memories: &mut BTreeMap<String, SupplyMemory>,
+    memories: &mut BTreeMap<String, Arc<SupplyMemory>>,
 ) {
     let Ok(cluster) = view.cluster() else { return };
     if scope.live.is_empty() || scope.last_replicas.is_some() || cluster.volumes.is_empty() {
@@ -41,7 +44,7 @@ pub(crate) fn remember_last_replicas(
     scope.last_replicas = Some(volume.name.clone());
     for supply in scope.live.keys().filter_map(|at| view.plant.supplies.get(*at)) {
         if let Some(memory) = memories.get_mut(&supply.name) {
-            memory.last_replicas.clone_from(&scope.last_replicas);
+            Arc::make_mut(memory).last_replicas.clone_from(&scope.last_replicas);
         }
     }
 }

@@ -180,7 +180,7 @@ fn journal(plant: &Plant, phase: EpisodePhase) -> Journal {
     };
     Journal {
         boot_id: "boot-own".into(),
-        supplies: plant.supplies.iter().map(|s| (s.name.clone(), heard.clone())).collect(),
+        supplies: plant.supplies.iter().map(|s| (s.name.clone(), heard.clone().into())).collect(),
         episode: Episode { phase, since: at(1), startups: 0 },
         started: at(1),
         ..Journal::default()
