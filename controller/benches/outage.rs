@@ -8,6 +8,10 @@
     reason = "a bench ends loudly and prints its figures"
 )]
 
+#[expect(dead_code, unreachable_pub, reason = "the stories use all of them")]
+#[path = "../tests/sim/scenes.rs"]
+mod scenes;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -18,7 +22,6 @@ use ananke::{daemon::Daemon, publish::Publisher, run::Mode, wiring::policy::InFo
 use ananke_core::{decide::decide, journal::Journal};
 use ananke_crds::policy::{Condition, ConditionStatus, Target};
 use ananke_sim::{
-    build::EMBEDDED_POLICY,
     ports::{MemoryStore, MemoryWorld, WorldHandle as _, ports},
     world::{Fate, Host, World},
 };
@@ -39,22 +42,27 @@ struct Outage {
 }
 
 fn main() {
-    let in_force = Arc::new(InForce::of(EMBEDDED_POLICY, "embedded.yaml").unwrap());
-    let world = World::embedded(1);
-    let mut runs: Vec<Outage> = (0..RUNS).map(|_| outage(&in_force, &world)).collect();
-    runs.sort_by_key(|run| run.real);
-    let median = &runs[RUNS / 2];
-    println!(
-        "a virtual outage, down and up, 7 hosts: {:.1} ms (best {:.1}, worst {:.1}) for {} s; \
-         {} writes, {} KiB of journal",
-        millis(median.real),
-        millis(runs[0].real),
-        millis(runs[RUNS - 1].real),
-        median.virtual_seconds,
-        median.writes,
-        median.journal_bytes / 1024,
-    );
-    parts(&in_force, &world);
+    for (name, scene) in
+        [("the lab's cluster", scenes::LAB), ("the embedded world", scenes::EMBEDDED)]
+    {
+        let in_force = Arc::new(InForce::of(&(scene.document)(), "bench.yaml").unwrap());
+        let world = (scene.world)(1);
+        let mut runs: Vec<Outage> = (0..RUNS).map(|_| outage(&in_force, &world)).collect();
+        runs.sort_by_key(|run| run.real);
+        let median = &runs[RUNS / 2];
+        println!(
+            "a virtual outage, down and up, {name}, {} hosts: {:.1} ms (best {:.1}, worst {:.1}) \
+             for {} s; {} writes, {} KiB of journal",
+            world.hosts.len(),
+            millis(median.real),
+            millis(runs[0].real),
+            millis(runs[RUNS - 1].real),
+            median.virtual_seconds,
+            median.writes,
+            median.journal_bytes / 1024,
+        );
+        parts(&in_force, &world);
+    }
 }
 
 fn millis(span: Duration) -> f64 {

@@ -84,7 +84,7 @@ fn effective(walk: &Walk<'_>, supplies: &BTreeMap<String, Arc<SupplyMemory>>) ->
         by: "operator".into(),
         cause: None,
         hosts: Vec::new(),
-        scope: walk::sentences(plant, walk.scope),
+        scope: walk::sentences(walk),
         held: false,
     };
     if let Some((supply, phase)) = walk.scope.gravest()

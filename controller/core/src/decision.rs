@@ -1,6 +1,6 @@
 //! What to do now, and why nothing else.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use ananke_crds::policy::Target;
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,7 @@ pub struct UnitReport {
     /// The unit.
     pub name: String,
     /// `up`, `down`, `part`, `starting`, `stopping`, `unknown`.
-    pub state: String,
+    pub state: Cow<'static, str>,
     /// What is wanted of it.
     pub wanted: Wanted,
     /// Whether it is where it is wanted.

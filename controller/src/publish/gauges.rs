@@ -79,7 +79,7 @@ impl Gauges {
         let pairs = last.decision.units.iter().zip(&now.decision.units);
         let left = pairs.filter(|(last, now)| last.state != now.state && is_proven(last));
         for (unit, _) in left {
-            let labels = StageLabels { unit: unit.name.clone(), stage: unit.state.clone() };
+            let labels = StageLabels { unit: unit.name.clone(), stage: unit.state.to_string() };
             let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
             past.insert(labels, before(last, age(last, &unit.name)));
         }
@@ -110,7 +110,7 @@ impl Gauges {
             self.verified.get_or_create(labels).set(*at);
         }
         for unit in units.iter().filter(|unit| is_proven(unit)) {
-            let labels = StageLabels { unit: unit.name.clone(), stage: unit.state.clone() };
+            let labels = StageLabels { unit: unit.name.clone(), stage: unit.state.to_string() };
             self.verified.get_or_create(&labels).set(before(scene, age(scene, &unit.name)));
         }
     }
@@ -159,7 +159,7 @@ fn age(scene: &Scene, unit: &str) -> Duration {
 
 /// Whether a unit is proven up or down now.
 fn is_proven(unit: &UnitReport) -> bool {
-    matches!(unit.state.as_str(), "up" | "down") && is_looked_at(&unit.name)
+    matches!(&*unit.state, "up" | "down") && is_looked_at(&unit.name)
 }
 
 /// A supply has no state of its own, and a path without a host is taken to be up.

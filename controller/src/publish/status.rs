@@ -56,7 +56,7 @@ fn units(scene: &Scene, before: Option<&PowerPolicyStatus>) -> Vec<UnitStatus> {
         let known = in_order.next().filter(is_it).or_else(|| before.iter().find(is_it));
         UnitStatus {
             name: unit.name.clone(),
-            state: unit.state.clone(),
+            state: unit.state.to_string(),
             wanted: unit.wanted.as_str().into(),
             reason: waits.map(|waiting| waiting.reason.as_str().to_owned()),
             message: Some(unit.message.clone()).filter(|message| !message.is_empty()),

@@ -43,8 +43,10 @@ impl Plant {
             sections,
             graph,
             span_scale: 1.0,
+            wanted_off: Vec::new(),
         };
         plant.span_scale = walk::span_scale(&plant);
+        plant.wanted_off = walk::wanted_off(&plant);
         Ok(plant)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ananke_crds::policy::{Target, WayBack};
 
-use crate::graph::Graph;
+use crate::{graph::Graph, table::Wanted};
 
 /// A supply's part of the policy.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,4 +187,6 @@ pub struct Plant {
     /// What the units' spans on the way down are multiplied by, so that the longest chain of them
     /// is the budget that the policy declares for the whole.
     pub span_scale: f64,
+    /// What is wanted of each unit if everything is to be off, in the graph's order.
+    pub wanted_off: Vec<Wanted>,
 }

@@ -21,9 +21,10 @@ use crate::{
 };
 
 pub(crate) use down::{energy_left, spare};
+use scope::Reach;
 pub(crate) use scope::Scope;
 pub use tail::critical_path;
-pub(crate) use tail::{bound, budgets, next_step_and_back, span_scale};
+pub(crate) use tail::{bound, budgets, next_step_and_back, span_scale, wanted_off};
 pub(crate) use widening::{remember_last_replicas, sentences};
 
 /// What the walk learned of one unit.
@@ -83,6 +84,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) gates: &'a [Gate],
     pub(crate) scope: &'a Scope,
     pub(crate) rows: Vec<Row>,
+    /// How far the signals and the document reach together.
+    reach: Reach,
     /// What is asked of every drain.
     pub(crate) drain: Drain,
 }
@@ -90,20 +93,20 @@ pub(crate) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Walks.
     pub(crate) fn new(view: &'a View<'a>, gates: &'a [Gate], scope: &'a Scope) -> Self {
-        let targets = scope.targets(view.plant);
+        let reach = scope.reach(view.plant);
         let units = view.plant.graph.units().iter();
-        let spares_carriers = units.zip(&targets).any(|(unit, target)| {
+        let spares_carriers = units.zip(&reach.targets).any(|(unit, target)| {
             unit.kind == Kind::Storage && crate::table::wanted(unit.kind, *target) == Wanted::Down
         });
         let drain = Drain { emergency: scope.is_emergency(), spares_carriers };
-        let mut walk = Self { view, gates, scope, rows: Vec::new(), drain };
+        let mut walk = Self { view, gates, scope, rows: Vec::new(), reach, drain };
         walk.rows = view
             .plant
             .graph
             .units()
             .iter()
-            .zip(targets)
-            .map(|(unit, target)| walk.begin(unit, target))
+            .zip(&walk.reach.targets)
+            .map(|(unit, target)| walk.begin(unit, *target))
             .collect();
         up::forwards(&mut walk);
         tail::forwards(&mut walk);

@@ -157,11 +157,10 @@ pub fn critical_path(
 
 /// What each unit has before it, if everything is to be off.
 fn ahead(view: &View<'_>) -> Vec<Ahead> {
-    let targets = Scope::everything_off(view.plant).targets(view.plant);
     let spans = Spans::new(view.plant, view.journal, Path::Emergency);
-    let units = view.plant.graph.units().iter().zip(targets);
-    let ahead = |(unit, target): (&Unit, Target)| {
-        let wanted = crate::table::wanted(unit.kind, target);
+    let units = view.plant.graph.units().iter().zip(&view.plant.wanted_off);
+    let ahead = |(unit, wanted): (&Unit, &Wanted)| {
+        let wanted = *wanted;
         if wanted == Wanted::Down && !view.is_moot(unit) {
             spans.ahead(unit, &view.state(unit, wanted, Drain::OF_ALL))
         } else {
@@ -169,6 +168,13 @@ fn ahead(view: &View<'_>) -> Vec<Ahead> {
         }
     };
     units.map(ahead).collect()
+}
+
+/// What is wanted of each unit if everything is to be off.
+pub(crate) fn wanted_off(plant: &Plant) -> Vec<Wanted> {
+    let targets = Scope::everything_off(plant).targets(plant);
+    let units = plant.graph.units().iter().zip(targets);
+    units.map(|(unit, target)| crate::table::wanted(unit.kind, target)).collect()
 }
 
 /// The policy declares a budget for the whole way; the units' spans are shares of it.

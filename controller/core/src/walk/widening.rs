@@ -7,7 +7,10 @@ use std::{
 
 use ananke_crds::policy::Target;
 
-use super::scope::{Reach, Scope};
+use super::{
+    Walk,
+    scope::{Reach, Scope},
+};
 use crate::{
     assess::View,
     observe::VolumeFacts,
@@ -50,12 +53,19 @@ pub(crate) fn remember_last_replicas(
 }
 
 /// The reasons, a sentence each; none while no supply asks for anything.
-pub(crate) fn sentences(plant: &Plant, scope: &Scope) -> Vec<String> {
+pub(crate) fn sentences(walk: &Walk<'_>) -> Vec<String> {
+    let (plant, scope) = (walk.view.plant, walk.scope);
     if scope.live.is_empty() || plant.declared == Target::Poweroff {
         return Vec::new();
     }
-    let reach = scope.without_document().reach(plant);
-    let mut told = fed(plant, scope, &reach);
+    let without_document;
+    let reach = if plant.declared == Target::Running {
+        &walk.reach
+    } else {
+        without_document = scope.without_document().reach(plant);
+        &without_document
+    };
+    let mut told = fed(plant, scope, reach);
     told.extend(behind_paths(plant, &reach.cut_off, "what runs there is stopped"));
     told.extend(behind_paths(plant, &reach.unreached, "they go off, too: their mains are away"));
     if !reach.unguarded.is_empty() {
@@ -70,7 +80,7 @@ pub(crate) fn sentences(plant: &Plant, scope: &Scope) -> Vec<String> {
              cluster goes down"
         ));
     }
-    told.extend(quorum(plant, &reach));
+    told.extend(quorum(plant, reach));
     told
 }
 

@@ -31,15 +31,28 @@ pub(crate) fn print(results: &[Result]) {
     for debounce in DEBOUNCES {
         let own = by_file().filter(|(place, _)| place.debounce == debounce);
         let step = row(&format!("ananke: step begun, debounce {debounce}"), own, Mark::OurStep);
-        ratio("  / upsmon, POLLFREQ 1", &step, &low);
-        ratio("  / upsmon, defaults", &step, &low_slow);
+        ratio("  / upsmon, POLLFREQ 1: its notice", &step, &low);
+        ratio("  / upsmon, POLLFREQ 1: its SHUTDOWNCMD, at the earliest", &step, &commanded(&low));
+        ratio("  / upsmon, defaults: its notice", &step, &low_slow);
+        ratio(
+            "  / upsmon, defaults: its SHUTDOWNCMD, at the earliest",
+            &step,
+            &commanded(&low_slow),
+        );
     }
-    println!("(upsmon runs SHUTDOWNCMD at the earliest FINALDELAY after that: 5 s by default)");
     println!("\nfrom the change in upsd itself");
     header();
     row("ananke: first decision with OB, poll 1 s", by_upsd(), Mark::Ours);
     row("upsmon, POLLFREQ 1: NOTIFYCMD ONBATT", by_upsd(), Mark::Upsmon(1));
     row("upsmon, defaults: NOTIFYCMD ONBATT", by_upsd(), Mark::Upsmon(5));
+}
+
+/// `FINALDELAY` of upsmon.conf(5), by default: `SHUTDOWNCMD` runs so long after the last notice.
+const FINAL_DELAY: Duration = Duration::from_secs(5);
+
+/// When `upsmon` runs its first step, at the earliest: computed, for its first is also its last.
+fn commanded(notices: &[Duration]) -> Vec<Duration> {
+    notices.iter().map(|notice| *notice + FINAL_DELAY).collect()
 }
 
 fn header() {
