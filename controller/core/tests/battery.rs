@@ -328,6 +328,25 @@ fn any_reading() -> impl Strategy<Value = (u64, SupplyReading)> {
     )
 }
 
+#[test]
+fn hours_under_the_switch_alone_say_nothing_of_the_hosts() {
+    // The hosts go off at 60 %; the rest lasts for an hour under next to nothing.
+    let hosts = Trace { says: |charge| u64::from(charge) * 9, ..Trace::linear(900) };
+    let switch = Trace { load: Some(1), ..Trace::linear(6_000) };
+    let mut memory = BatteryMemory::default();
+    let (_, off) = hosts.fall(&mut memory, 100, 60, 1_000);
+    let (_, end) = switch.fall(&mut memory, 60, 15, off.as_millis() + POLL);
+    let later = end.plus(std::time::Duration::from_secs(5));
+    memory.hear(&switch.reading(15, &["OL", "CHRG"]), later);
+    // The next outage, with the hosts on.
+    let (reading, at) = hosts.fall(&mut memory, 40, 39, later.as_millis() + 600_000);
+    let told = estimate(&memory, &reading, at).unwrap();
+    assert_eq!((told.seconds, told.basis), (351, Basis::Firmware), "{}", told.sentence());
+    assert_eq!(full_seconds(&memory, Some(40)), None, "too little was seen under such a load");
+    // What lasted under the hosts lasts longer without them.
+    assert!(full_seconds(&memory, Some(1)).unwrap() >= 3_000);
+}
+
 proptest! {
     #[test]
     fn whatever_is_told_the_more_careful_decides(

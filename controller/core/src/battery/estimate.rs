@@ -1,5 +1,7 @@
 //! From what a battery taught to the seconds it has left.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{BAND_PERCENT, BatteryMemory, Pace, known_load};
@@ -162,20 +164,19 @@ fn model(
     load: Option<u16>,
     (spent_millis, step_percent): (u64, u8),
 ) -> Option<Model> {
-    if memory.bands.len() < ENOUGH_BANDS {
+    let told = |(band, paces): (&u8, &Vec<Pace>)| Some((*band, least(paces, load)?));
+    let bands: BTreeMap<u8, (u64, u8)> = memory.bands.iter().filter_map(told).collect();
+    if bands.len() < ENOUGH_BANDS {
         return None;
     }
+    let deepest = bands.keys().next().copied()?;
     let charge = charge.min(100);
     let (mut whole, mut top, mut margin, mut seen_all) = (0_u64, 0_u64, LEAST_MARGIN, true);
     let step_from = charge.saturating_sub(step_percent);
     for percent in 0..charge {
         let band = percent / BAND_PERCENT;
-        let paces = match memory.bands.get(&band) {
-            Some(paces) => paces,
-            None => nearest(memory, band)?,
-        };
-        let (least, spread) = least(paces, load)?;
-        let is_deeper = memory.bands.keys().next().is_some_and(|deepest| band < *deepest);
+        let (least, spread) = nearest(&bands, band)?;
+        let is_deeper = band < deepest;
         seen_all &= !is_deeper;
         margin = margin.max(spread);
         let millis = if is_deeper { least / UNSEEN_DIVISOR } else { least };
@@ -196,25 +197,32 @@ fn model(
     Some(Model { seconds, margin_percent, confidence })
 }
 
-/// The next band above that was seen, else the next below.
-fn nearest(memory: &BatteryMemory, band: u8) -> Option<&Vec<Pace>> {
-    let above = memory.bands.range(band..).next();
-    above.or_else(|| memory.bands.range(..band).next_back()).map(|(_, paces)| paces)
+/// A band, if it was seen, else the next above, else the next below.
+fn nearest<T: Copy>(bands: &BTreeMap<u8, T>, band: u8) -> Option<T> {
+    let above = bands.range(band..).next();
+    above.or_else(|| bands.range(..band).next_back()).map(|(_, told)| *told)
 }
 
-/// The least of the paces under a load, and how far they lie apart in percent.
+/// The least of the paces that say something of a load, and how far they lie apart in percent.
 fn least(paces: &[Pace], load: Option<u16>) -> Option<(u64, u8)> {
-    let under = || paces.iter().map(|pace| under_load(pace, load));
+    let under = || paces.iter().filter_map(|pace| under_load(pace, load));
     let (least, most) = (under().min()?, under().max()?);
     let spread = (most - least).saturating_mul(100).checked_div(most).unwrap_or(0);
     Some((least, u8::try_from(spread).unwrap_or(100)))
 }
 
-/// A percent's time under another load than that of then. An unknown load is the same load.
-fn under_load(pace: &Pace, load: Option<u16>) -> u64 {
+/// What a pace says of a load that is at most so many times as heavy. A battery that lasted for
+/// hours under the switch alone, after the hosts were off, tells nothing of how long it carries
+/// them: loads are told in whole percents, and the law for heavier ones holds for loads of a kind.
+const COMPARABLE_TIMES: u16 = 3;
+
+/// A percent's time under another load than that of then, if the two compare. An unknown load is
+/// the same load.
+fn under_load(pace: &Pace, load: Option<u16>) -> Option<u64> {
     match (pace.load_percent, load) {
-        (Some(then), Some(now)) => at_load(pace.millis_per_percent, then, now),
-        _ => pace.millis_per_percent,
+        (Some(then), Some(now)) if now > then.saturating_mul(COMPARABLE_TIMES) => None,
+        (Some(then), Some(now)) => Some(at_load(pace.millis_per_percent, then, now)),
+        _ => Some(pace.millis_per_percent),
     }
 }
 
@@ -239,10 +247,11 @@ fn worn(memory: &BatteryMemory, load: Option<u16>, left: u64) -> u64 {
     let Some(discharge) = &memory.under_way else { return left };
     let (mut now, mut then) = (0_u64, 0_u64);
     for (band, pace) in discharge.paces() {
-        let Some((least, _)) = memory.bands.get(&band).and_then(|paces| least(paces, load)) else {
+        let past = memory.bands.get(&band).and_then(|paces| least(paces, load));
+        let Some((least, pace)) = past.map(|(least, _)| least).zip(under_load(&pace, load)) else {
             continue;
         };
-        now = now.saturating_add(under_load(&pace, load));
+        now = now.saturating_add(pace);
         then = then.saturating_add(least);
     }
     if now >= then { left } else { left.saturating_mul(now).checked_div(then).unwrap_or(left) }
