@@ -356,6 +356,7 @@ fn is_worth_a_sync(journal: &Journal, decision: &Decision) -> bool {
     journal.episode != decision.episode
         || !decision.began.is_empty()
         || !decision.ended.is_empty()
+        || !decision.paused.is_empty()
         || !decision.lasted.is_empty()
         || !decision.off.is_empty()
         || decision.own_wanted_up

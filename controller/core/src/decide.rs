@@ -63,6 +63,7 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
         episode,
         began: turns.began,
         ended: turns.ended,
+        paused: turns.paused,
         off: evidence::news(&walk),
         lasted: turns.lasted,
         way: way(&walk),

@@ -58,6 +58,10 @@ pub struct Decision {
     pub began: BTreeMap<String, Wanted>,
     /// Units whose turn is over.
     pub ended: Vec<String>,
+    /// Units whose time stops until it is their turn again: the API is gone, nobody could do
+    /// anything about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<String>,
     /// Steps of the way down that came to their end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lasted: Vec<Lasted>,

@@ -46,6 +46,9 @@ pub enum Event {
         /// anew.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         ended: Vec<String>,
+        /// Units whose time stops until it is their turn again; their ladders stay where they are.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        paused: Vec<String>,
         /// Hosts that are proven off from now on, or no longer.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         off: BTreeMap<String, bool>,
@@ -202,6 +205,7 @@ impl Event {
             episode: (journal.episode != decision.episode).then(|| decision.episode.clone()),
             began: decision.began.clone(),
             ended: decision.ended.clone(),
+            paused: decision.paused.clone(),
             off: decision.off.clone(),
             own_wanted_up: decision.own_wanted_up,
             batteries: changed(&journal.batteries, &decision.batteries),
@@ -230,6 +234,7 @@ impl Journal {
                 episode,
                 began,
                 ended,
+                paused,
                 off,
                 own_wanted_up,
                 batteries,
@@ -246,6 +251,7 @@ impl Journal {
                     self.turns.remove(unit);
                     self.tries.remove(unit);
                 }
+                self.turns.retain(|unit, _| !paused.contains(unit));
                 let turn = |wanted: &Wanted| Turn { since: *at, wanted: *wanted };
                 self.turns.extend(began.iter().map(|(unit, way)| (unit.clone(), turn(way))));
                 for (host, is_off) in off {

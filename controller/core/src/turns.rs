@@ -20,6 +20,8 @@ pub(crate) struct Turns {
     pub(crate) began: BTreeMap<String, Wanted>,
     /// Units whose turn is over.
     pub(crate) ended: Vec<String>,
+    /// Units whose time stops: nobody could do anything about them.
+    pub(crate) paused: Vec<String>,
     /// Steps of the way down that came to their end.
     pub(crate) lasted: Vec<Lasted>,
 }
@@ -29,7 +31,7 @@ impl Turns {
         let mut free = free.to_vec();
         free.sort_unstable();
         let journal = walk.view.journal;
-        let (mut began, mut ended) = (BTreeMap::new(), Vec::new());
+        let (mut began, mut ended, mut paused) = (BTreeMap::new(), Vec::new(), Vec::new());
         let mut lasted: Vec<Lasted> =
             steps.iter().filter_map(|step| passed(journal, step)).collect();
         for (id, unit, row) in walk.iter() {
@@ -43,7 +45,9 @@ impl Turns {
             match (is_free, known) {
                 // Its turn was the other way.
                 (true, true) if row.turn.is_none() => ended.push(unit.name.clone()),
-                // What is settled without being seen may come back, and has tried what it tried.
+                // What is settled without being seen may come back, and has tried what it tried; but
+                // no time ran against it meanwhile.
+                (false, true) if row.moot => paused.push(unit.name.clone()),
                 (false, _) if row.moot || row.left => {}
                 // Told to go off, and its services live again: it came up instead.
                 (false, true) if came_up_instead(walk, unit, row) => {}
@@ -63,7 +67,7 @@ impl Turns {
                 lasted.extend(last_step(journal, &unit.name, ending));
             }
         }
-        Self { began, ended, lasted }
+        Self { began, ended, paused, lasted }
     }
 }
 

@@ -41,6 +41,7 @@ fn decision_is_news(before: &Decision, after: &Decision) -> bool {
         episode: _,
         began: _,
         ended: _,
+        paused: _,
         lasted: _,
         way: _,
         off: _,

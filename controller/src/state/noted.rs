@@ -50,8 +50,9 @@ fn joined(last: &mut Event, event: &Event) -> bool {
 fn follows_readings(event: &Event) -> bool {
     matches!(
         event,
-        Event::Decided { episode: None, began, ended, off, own_wanted_up: false, lasted, .. }
-            if began.is_empty() && ended.is_empty() && off.is_empty() && lasted.is_empty()
+        Event::Decided { episode: None, began, ended, paused, off, own_wanted_up: false, lasted, .. }
+            if [ended, paused].into_iter().all(Vec::is_empty)
+                && (began.is_empty() && off.is_empty() && lasted.is_empty())
     )
 }
 
@@ -77,6 +78,7 @@ mod tests {
             episode: None,
             began: BTreeMap::new(),
             ended: Vec::new(),
+            paused: Vec::new(),
             off: BTreeMap::new(),
             own_wanted_up: false,
             batteries: BTreeMap::new(),

@@ -8,7 +8,7 @@ use ananke_sim::world::{Fate, Host, OnAcReturn, ServiceUnit, What};
 
 use crate::{
     scenes::{EMBEDDED, SMALL},
-    stage::{Stage, all_off, all_on, is_stopped, is_up, play, survives},
+    stage::{Stage, all_off, all_on, condition, is_stopped, is_up, play, survives},
 };
 
 pub fn mains(present: bool) -> Fate {
@@ -59,6 +59,28 @@ async fn a_whole_outage(stage: &mut Stage) {
 #[test]
 fn small_outage() {
     survives("small_outage", SMALL, a_whole_outage);
+}
+
+/// A long time after everything went off in order, its hosts are no longer known to be off for a
+/// moment: they may boot by themselves. That is nobody's fault.
+#[test]
+fn nobody_is_called_when_the_mains_return() {
+    play("nobody_is_called_when_the_mains_return", SMALL, async |stage: &mut Stage| {
+        stage.arrives(Target::Running, 30).await;
+        stage.fate(&mains(false));
+        stage.fate(&charged("ups", 30));
+        stage.until("every host is off", 900, all_off).await;
+        stage.pass(Duration::from_secs(1_200)).await;
+        stage.fate(&mains(true));
+        stage.fate(&charged("ups", 60));
+        for _ in 0..600 {
+            let told = stage.told().unwrap();
+            let calls = condition(&told, "Stalled");
+            stage.check(calls.is_none(), &format!("a person is called: {calls:?}"));
+            stage.pass(Duration::from_secs(1)).await;
+        }
+        stage.arrives(Target::Running, 30).await;
+    });
 }
 
 /// Everything of the homelab on battery for longer than a minute.
