@@ -270,6 +270,17 @@ impl<'w, 'a> Draft<'w, 'a> {
             && row.wanted == Wanted::Up
             && !matches!(unit.kind, Kind::Node | Kind::Gitops | Kind::Quiesce)
             && !unit.kind.is_observed_only()
+            && !self.is_hidden(unit)
+    }
+
+    /// An agent that runs, while the API does not tell of its Node: that is the API's loss.
+    fn is_hidden(&self, unit: &Unit) -> bool {
+        let view = self.walk.view;
+        let facts = unit.host.and_then(|host| view.facts(host)).and_then(Seen::value);
+        let service = facts.and_then(|facts| facts.agent.as_ref());
+        unit.kind == Kind::Agent
+            && view.cluster().is_err()
+            && service.is_some_and(|service| service.active == ActiveState::Active)
     }
 
     /// A node is cordoned before its turn, or the barrier of those before it would never fall.

@@ -23,6 +23,22 @@ fn stalled_on(told: &Published, unit: &str) -> bool {
     condition(told, "Stalled").is_some_and(|message| message.contains(unit))
 }
 
+/// Its watches are known to be dead before its health is: agents that run are not lost with it.
+#[test]
+fn an_api_that_freezes_is_not_a_loss_of_agents() {
+    play("an_api_that_freezes_is_not_a_loss_of_agents", SMALL, async |stage: &mut Stage| {
+        stage.arrives(Target::Running, 30).await;
+        stage.fate(&Fate::Api { fault: Some(ApiFault::Frozen) });
+        for _ in 0..50 {
+            stage.pass(Duration::from_secs(1)).await;
+            let calls = condition(&stage.told().unwrap(), "Stalled");
+            stage.check(calls.is_none(), &format!("a person is called: {calls:?}"));
+        }
+        stage.fate(&Fate::Api { fault: None });
+        stage.arrives(Target::Running, 120).await;
+    });
+}
+
 /// A lone dead host does not stop the start of the rest, and is named.
 async fn dead_host(stage: &mut Stage) {
     stage.arrives(Target::Running, 30).await;
