@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ananke::publish::Published;
 use ananke_crds::policy::Target;
-use ananke_sim::world::{Fate, Host, OnAcReturn, ServiceUnit, What};
+use ananke_sim::world::{Fate, Host, OnAcReturn, ServiceUnit, TelemetryFault, What};
 
 use crate::{
     scenes::{EMBEDDED, SMALL},
@@ -261,33 +261,54 @@ fn small_flapping_while_held() {
 #[test]
 fn small_back_at_nine_percent() {
     play("small_back_at_nine_percent", SMALL, async |stage: &mut Stage| {
-        stage.change(|world| {
-            for host in world.hosts.values_mut() {
-                host.on_ac_return = OnAcReturn::Boot;
-            }
-        });
-        stage.arrives(Target::Running, 30).await;
-        stage.fate(&mains(false));
-        stage.fate(&charged("ups", 25));
-        stage.until("every host is off", 900, all_off).await;
-        // The battery runs empty, so that the outlets go off and come back with the mains.
-        stage.expect.energy_fits = false;
-        stage.fate(&charged("ups", 0));
-        stage.pass(Duration::from_secs(5)).await;
-        let back = stage.now();
-        stage.fate(&mains(true));
-        stage.fate(&charged("ups", 9));
-        stage.until("every host is on by itself", 120, all_on).await;
-        stage.pass(Duration::from_secs(120)).await;
-        let kept = stage.look(|world| {
-            let is_halt = |what: &What| matches!(what, What::HostHalting { .. });
-            let since = world.trace.iter().filter(|happening| happening.at >= back);
-            all_on(world) && !since.map(|happening| &happening.what).any(is_halt)
-        });
-        stage.check(kept, "what booted by itself was powered off again");
-        let held = |told: &Published| told.status.phase.as_deref() == Some("held");
-        stage.until_told("ananke holds what is on", 5, held).await;
-        stage.fate(&charged("ups", 60));
-        stage.arrives(Target::Running, 600).await;
+        back_at_nine_percent(stage, async |_: &mut Stage| {}).await;
     });
+}
+
+/// The same, and the UPS is heard again only when everything has booted: its `upsd` did, too.
+#[test]
+fn small_back_at_nine_percent_heard_late() {
+    play("small_back_at_nine_percent_heard_late", SMALL, async |stage: &mut Stage| {
+        back_at_nine_percent(stage, async |stage: &mut Stage| {
+            let told = |fault| Fate::Telemetry { supply: "ups".into(), fault };
+            stage.fate(&told(Some(TelemetryFault::Silent)));
+            stage.until("every host is on by itself", 120, all_on).await;
+            stage.pass(Duration::from_secs(3)).await;
+            stage.fate(&charged("ups", 2));
+            stage.fate(&told(None));
+        })
+        .await;
+    });
+}
+
+async fn back_at_nine_percent(stage: &mut Stage, meanwhile: impl AsyncFn(&mut Stage)) {
+    stage.change(|world| {
+        for host in world.hosts.values_mut() {
+            host.on_ac_return = OnAcReturn::Boot;
+        }
+    });
+    stage.arrives(Target::Running, 30).await;
+    stage.fate(&mains(false));
+    stage.fate(&charged("ups", 25));
+    stage.until("every host is off", 900, all_off).await;
+    // The battery runs empty, so that the outlets go off and come back with the mains.
+    stage.expect.energy_fits = false;
+    stage.fate(&charged("ups", 0));
+    stage.pass(Duration::from_secs(5)).await;
+    let back = stage.now();
+    stage.fate(&mains(true));
+    stage.fate(&charged("ups", 9));
+    meanwhile(stage).await;
+    stage.until("every host is on by itself", 120, all_on).await;
+    stage.pass(Duration::from_secs(120)).await;
+    let kept = stage.look(|world| {
+        let is_halt = |what: &What| matches!(what, What::HostHalting { .. });
+        let since = world.trace.iter().filter(|happening| happening.at >= back);
+        all_on(world) && !since.map(|happening| &happening.what).any(is_halt)
+    });
+    stage.check(kept, "what booted by itself was powered off again");
+    let held = |told: &Published| told.status.phase.as_deref() == Some("held");
+    stage.until_told("ananke holds what is on", 5, held).await;
+    stage.fate(&charged("ups", 60));
+    stage.arrives(Target::Running, 600).await;
 }

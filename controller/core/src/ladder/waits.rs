@@ -92,7 +92,8 @@ fn held_in_place(walk: &Walk<'_>, unit: &Unit) -> Option<(Reason, String)> {
 
 /// Whether a held host would not come down in time if the mains went once more: its battery says so
 /// by charge and by runtime, and nothing charges that fast. Only one that can be woken again, and
-/// only one that was on when the mains came back: what has booted since is not switched off again.
+/// only one that was on when the mains went: what has booted since is not switched off again, also
+/// where the mains were back before anybody heard of it.
 fn is_doomed(walk: &Walk<'_>, unit: &Unit, row: &Row) -> bool {
     let (plant, snapshot) = (walk.view.plant, walk.view.snapshot);
     let Some(plan) = unit.host.and_then(|host| plant.hosts.get(host)) else { return false };
@@ -101,8 +102,10 @@ fn is_doomed(walk: &Walk<'_>, unit: &Unit, row: &Row) -> bool {
     let is_short = |supply: &usize| {
         let supply = plant.supplies.get(*supply)?;
         let seen = snapshot.supplies.get(&supply.name)?;
-        let returned = evidence::returned(walk.view, &supply.name)?;
-        let has_booted = Duration::from_secs(facts?.uptime_seconds) < snapshot.now.since(returned);
+        let memory = walk.view.journal.supplies.get(&supply.name);
+        let went = memory.and_then(|memory| memory.went);
+        let since = went.or_else(|| evidence::returned(walk.view, &supply.name))?;
+        let has_booted = Duration::from_secs(facts?.uptime_seconds) < snapshot.now.since(since);
         let is_low = seen.value()?.charge_percent? < supply.trigger_min_charge;
         Some(is_low && !has_booted && stored(seen)? < needed)
     };

@@ -61,6 +61,9 @@ pub struct SupplyMemory {
     /// On mains since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mains_since: Option<Tick>,
+    /// When the mains last went, in this daemon's sight; kept when they are back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub went: Option<Tick>,
     /// When the mains last came back, in this daemon's sight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub returned: Option<Tick>,
@@ -156,7 +159,9 @@ fn hear(memory: &mut SupplyMemory, reading: &SupplyReading, at: Tick) {
     if power_of(&reading.status) == Power::Battery {
         memory.mains_since = None;
         memory.unsettled = true;
-        memory.on_battery_since.get_or_insert(at);
+        if memory.on_battery_since.is_none() {
+            (memory.on_battery_since, memory.went) = (Some(at), Some(at));
+        }
         if let Some(charge) = reading.charge_percent {
             trail(&mut memory.charge_trail, at, charge);
         }
