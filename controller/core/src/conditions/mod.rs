@@ -4,6 +4,8 @@ mod reason;
 
 pub use reason::Reason;
 
+use std::collections::BTreeSet;
+
 use ananke_crds::policy::Target;
 use serde::{Deserialize, Serialize};
 
@@ -74,8 +76,14 @@ fn summary(decision: &Decision) -> Vec<Condition> {
         |reason, message: &str| Condition::new("Reconciling", Status::True, reason, message);
     let stalled = |reason, message: &str| Condition::new("Stalled", Status::True, reason, message);
 
-    if let Some(blocked) = decision.blocked.iter().find(|b| b.reason.needs_a_person()) {
-        let text = sentence(blocked.unit.as_deref(), &blocked.message);
+    let mut calls = decision.blocked.iter().filter(|b| b.reason.needs_a_person());
+    if let Some(blocked) = calls.next() {
+        let mut text = sentence(blocked.unit.as_deref(), &blocked.message);
+        let others: BTreeSet<_> = calls.map(|other| &other.unit).collect();
+        let others = others.into_iter().filter(|unit| **unit != blocked.unit).count();
+        if others > 0 {
+            text = format!("{text} (and {others} more: `ananke status`)");
+        }
         return vec![ready(Status::False, blocked.reason, &text), stalled(blocked.reason, &text)];
     }
     if let Some(held) =
