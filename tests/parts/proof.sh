@@ -8,5 +8,5 @@ part_proof() {
 # counts NAME COMMAND…: a suite that also tells what it counted.
 counts() {
   suite "$@"
-  grep -oE '(ups corpus|sweep): .*' "$logs/suite-${1//[^A-Za-z0-9]/-}.log" | sed 's/^/        /'
+  grep -oE '(ups corpus|sweep|scenarios|agreement|replay): .*' "$logs/suite-${1//[^A-Za-z0-9]/-}.log" | sed 's/^/        /'
 }

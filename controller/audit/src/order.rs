@@ -11,12 +11,13 @@ pub(super) fn judge(
     let at = happening.at;
     match &happening.what {
         What::ServiceStopping { host, runtime_left } => {
-            // What is not drained by then is given up, for what is still to come.
-            if runtime_left.is_none_or(|left| left >= expect.spent_below) {
+            // What is not drained and suspended by then is given up, for what is still to come.
+            let is_spent = runtime_left.is_some_and(|left| left < expect.spent_below);
+            if !is_spent {
                 judge_drained(replay, at, host, expect, violations);
             }
             if replay.hosts.get(host).is_some_and(|h| h.role == Some(Role::Server)) {
-                judge_last_server(replay, at, host, expect, violations);
+                judge_last_server(replay, at, host, is_spent, expect, violations);
             }
         }
         What::HostHalting { host, service_runs: true, runtime_left, .. }
@@ -51,6 +52,7 @@ fn judge_last_server(
     replay: &Replay,
     at: Millis,
     host: &str,
+    is_spent: bool,
     expect: &Expect,
     violations: &mut Violations,
 ) {
@@ -80,7 +82,7 @@ fn judge_last_server(
         violations.add(at, 2, sentence);
     }
     for (object, then) in &replay.gitops {
-        if replay.api_up && !then.suspended {
+        if replay.api_up && !is_spent && !then.suspended {
             let sentence = format!("{host} took the API away before {object} was suspended");
             violations.add(at, 2, sentence);
         }

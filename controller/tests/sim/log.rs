@@ -18,7 +18,8 @@ pub fn clock(millis: u64) -> String {
     format!("{:>7}.{} s ", millis / 1000, millis % 1000 / 100)
 }
 
-fn sentence(what: &What) -> Option<String> {
+/// What happened, without who and when; nothing for what a story does not need.
+pub fn sentence(what: &What) -> Option<String> {
     Some(match what {
         What::MainsLost { supply } => format!("the mains of {supply} are gone"),
         What::MainsBack { supply } => format!("the mains of {supply} are back"),
