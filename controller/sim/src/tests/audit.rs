@@ -101,6 +101,22 @@ fn a_server_that_goes_before_its_agents_is_seen() {
     broken(&violations, 4, "lost the quorum that was to stay");
 }
 
+/// What could not be suspended while there was energy is given up with its drains.
+#[test]
+fn a_server_that_goes_at_the_end_of_its_battery_waits_for_no_suspend() {
+    let mut before = World::small(1);
+    mains(&mut before, false);
+    let stopped_with = |percent| {
+        let mut world = before.clone();
+        world.suffer(&Fate::Battery { supply: "ups".into(), percent }).unwrap();
+        world.stop(ME, "server-0", Service::Server).unwrap();
+        let violations = audit(&before, &world, &Expect::running());
+        violations.iter().any(|v| v.sentence.contains("was suspended"))
+    };
+    assert!(stopped_with(50));
+    assert!(!stopped_with(5));
+}
+
 #[test]
 fn a_quorum_is_not_missed_when_the_cluster_is_to_go_down() {
     let before = World::embedded(1);
