@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use ananke_crds::policy::Target;
 
 use crate::{
-    assess::{View, evidence},
+    assess::{State, View, evidence},
     conditions::Reason,
     decision::{Blocked, Decision, Effective, Telemetry, UnitReport, Waiting},
     episode::{Episode, EpisodePhase},
@@ -13,7 +13,7 @@ use crate::{
     ladder::{self, Barrier, Offer},
     observe::{ActiveState, Snapshot},
     plant::{Plant, Role},
-    seen::Seen,
+    seen::{Seen, Unseen},
     signals::{Gate, Phase, SupplyMemory},
     step::PlannedStep,
     supplies::{self, Supplies},
@@ -119,7 +119,7 @@ fn episode(walk: &Walk<'_>, supplies: &BTreeMap<String, Arc<SupplyMemory>>) -> E
     let lost_in_outage = walk.iter().any(|(_, unit, row)| {
         let feeds = unit.host.and_then(|host| walk.view.plant.hosts.get(host));
         row.wanted == Wanted::Up
-            && row.state != crate::assess::State::Up
+            && row.state != State::Up
             && feeds.is_some_and(|host| {
                 let plans = host.supplies.iter().filter_map(|s| walk.view.plant.supplies.get(*s));
                 let mut memories = plans.filter_map(|plan| supplies.get(&plan.name));
@@ -270,6 +270,7 @@ impl<'w, 'a> Draft<'w, 'a> {
             && row.wanted == Wanted::Up
             && !matches!(unit.kind, Kind::Node | Kind::Gitops | Kind::Quiesce)
             && !unit.kind.is_observed_only()
+            && row.state != State::Unknown(Unseen::NotYet)
             && !self.is_hidden(unit)
     }
 
@@ -286,7 +287,7 @@ impl<'w, 'a> Draft<'w, 'a> {
     /// A node is cordoned before its turn, or the barrier of those before it would never fall.
     fn may_cordon_early(&self, id: UnitId, unit: &Unit, row: &Row) -> bool {
         let plant = self.walk.view.plant;
-        let is_open = row.state == crate::assess::State::Up;
+        let is_open = row.state == State::Up;
         let others = plant.graph.above(id).iter().filter_map(|edge| {
             let unit = self.walk.unit(edge.to)?;
             (unit.kind != Kind::Node).then(|| self.walk.row(edge.to)).flatten()
@@ -425,7 +426,6 @@ fn told(
     waits: Option<&Waiting>,
     step: Option<&PlannedStep>,
 ) -> (Option<Reason>, String) {
-    use crate::assess::State;
     match unit.supply.and_then(|supply| walk.gates.get(supply)) {
         Some(Gate::Open) => return (None, String::new()),
         Some(gate) => return (Some(Reason::of_gate(gate)), gate.text(unit.short_name())),

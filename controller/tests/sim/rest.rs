@@ -55,3 +55,27 @@ fn small_lost_while_holding() {
         stage.expect.lost.insert("agent-0".into());
     });
 }
+
+/// What was not looked at yet is not lost: a daemon that begins anew, or under another policy,
+/// calls nobody.
+#[test]
+fn nobody_is_called_before_everything_was_looked_at() {
+    play("nobody_is_called_before_everything_was_looked_at", SMALL, async |stage: &mut Stage| {
+        stage.arrives(Target::Running, 30).await;
+        stage.pass(Duration::from_secs(30)).await;
+        stage.kill_minus_9().await;
+        stage.start();
+        calls_nobody(stage).await;
+        stage.edit("verifyOff", "{timeout: 60s, longestHalt: 45s}");
+        calls_nobody(stage).await;
+    });
+}
+
+async fn calls_nobody(stage: &mut Stage) {
+    for _ in 0..500 {
+        stage.pass(Duration::from_millis(10)).await;
+        let calls = stage.told().and_then(|told| condition(&told, "Stalled"));
+        stage.check(calls.is_none(), &format!("a person is called: {calls:?}"));
+    }
+    stage.arrives(Target::Running, 1).await;
+}
