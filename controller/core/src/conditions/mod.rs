@@ -86,9 +86,9 @@ fn summary(decision: &Decision) -> Vec<Condition> {
         }
         return vec![ready(Status::False, blocked.reason, &text), stalled(blocked.reason, &text)];
     }
-    if let Some(held) =
-        decision.blocked.iter().find(|b| matches!(b.reason, Reason::Suspended | Reason::OnHold))
+    if let Some(held) = decision.blocked.iter().find(|blocked| is_hold(blocked.reason))
         && !is_at_target(decision)
+        && !is_acting(decision)
     {
         return vec![ready(Status::False, held.reason, &held.message)];
     }
@@ -98,7 +98,7 @@ fn summary(decision: &Decision) -> Vec<Condition> {
             format!("{word}: every unit is where target {} wants it", decision.effective.target);
         return vec![ready(Status::True, Reason::ReconciliationSucceeded, &text)];
     }
-    if let Some(blocked) = decision.blocked.first() {
+    if let Some(blocked) = decision.blocked.iter().find(|blocked| !is_hold(blocked.reason)) {
         let text = sentence(blocked.unit.as_deref(), &blocked.message);
         return vec![
             ready(Status::False, blocked.reason, &text),
@@ -106,6 +106,16 @@ fn summary(decision: &Decision) -> Vec<Condition> {
         ];
     }
     in_progress(decision, ready, reconciling)
+}
+
+const fn is_hold(reason: Reason) -> bool {
+    matches!(reason, Reason::Suspended | Reason::OnHold)
+}
+
+/// Whether something moves all the same: holds do not bind what a supply asks for.
+fn is_acting(decision: &Decision) -> bool {
+    let mut leaves = decision.waiting.iter().filter(|waiting| waiting.on.is_empty());
+    !decision.steps.is_empty() || leaves.any(|leaf| !is_hold(leaf.reason))
 }
 
 fn in_progress(
