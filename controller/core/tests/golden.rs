@@ -220,8 +220,10 @@ fn line(value: &Value) -> String {
     }
 }
 
+/// Details that are told are all of them: `gitops: suspend fleet` is no `suspend fleet apps`.
 fn is_meant(expected: &str, step: &str) -> bool {
-    step == expected || step.starts_with(&format!("{expected} "))
+    let has_details = expected.split_once(": ").is_some_and(|(_, rung)| rung.contains(' '));
+    step == expected || (!has_details && step.starts_with(&format!("{expected} ")))
 }
 
 struct Verdict<'a> {

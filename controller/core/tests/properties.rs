@@ -21,7 +21,7 @@ use ananke_core::{
     plant::Plant,
     seen::{Seen, Unseen},
     signals::Phase,
-    step::Rung,
+    step::{Action, PlannedStep, Rung, Service},
     table::Wanted,
     unit::Kind,
 };
@@ -273,6 +273,53 @@ fn no_host_goes_off_with_containers(plant: &Plant, snapshot: &Snapshot, decision
     }
 }
 
+/// Promise 1.7: nothing that another hand did is undone, and what it did is not done again.
+fn what_others_did_is_untouched(snapshot: &Snapshot, decision: &Decision) {
+    for step in &decision.steps {
+        let cluster = || snapshot.cluster.value().expect("nobody acts on what is not seen");
+        let gitops = |of| cluster().gitops.iter().find(move |object| object.object == of).unwrap();
+        match &step.action {
+            Action::Uncordon { node } => assert!(cluster().nodes[node].mark.is_some(), "{node}"),
+            Action::Cordon { node } => assert!(!cluster().nodes[node].unschedulable, "{node}"),
+            Action::Resume { objects } => {
+                assert!(objects.iter().all(|of| gitops(of.clone()).mark.is_some()), "{objects:?}");
+            }
+            Action::Suspend { objects } => {
+                assert!(objects.iter().all(|of| !gitops(of.clone()).suspended), "{objects:?}");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A step does what its rung is called, to the host of its unit.
+fn does_what_it_is_called(plant: &Plant, step: &PlannedStep) -> bool {
+    let unit = &plant.graph.units()[index(plant, &step.unit)];
+    let service = if unit.kind == Kind::Server { Service::Server } else { Service::Agent };
+    let own = unit.short_name();
+    match (step.rung, &step.action) {
+        (Rung::Wake, Action::Wake { host })
+        | (Rung::PowerOff, Action::PowerOff { host })
+        | (Rung::EndContainers, Action::EndContainers { host })
+        | (Rung::Cordon, Action::Cordon { node: host })
+        | (Rung::Uncordon, Action::Uncordon { node: host }) => host == own,
+        (Rung::Start, Action::StartService { host, service: of })
+        | (Rung::Stop, Action::StopService { host, service: of })
+        | (Rung::Kill, Action::KillService { host, service: of }) => host == own && *of == service,
+        (Rung::Delete, Action::DeletePods { grace_seconds, .. }) => grace_seconds.is_none(),
+        (Rung::DeleteShort, Action::DeletePods { grace_seconds, .. }) => grace_seconds.is_some(),
+        (Rung::Suspend, Action::Suspend { .. })
+        | (Rung::Resume, Action::Resume { .. })
+        | (Rung::Evict, Action::Evict { .. })
+        | (Rung::Snapshot, Action::TakeSnapshot { .. })
+        | (Rung::WakeAlarm, Action::SetWakeAlarm { .. })
+        | (Rung::ForceShutdown, Action::ForceShutdown { .. })
+        | (Rung::Sync, Action::SyncDisks)
+        | (Rung::PowerOff, Action::PowerOffSelf { .. }) => true,
+        _ => false,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -288,6 +335,10 @@ proptest! {
         nothing_goes_up_without_mains(&plant, &snapshot, &decision);
         nothing_stops_under_what_needs_it(&plant, &decision);
         no_host_goes_off_with_containers(&plant, &snapshot, &decision);
+        what_others_did_is_untouched(&snapshot, &decision);
+        for step in &decision.steps {
+            prop_assert!(does_what_it_is_called(&plant, step), "{:?}", step);
+        }
 
         let units: BTreeSet<&str> = decision.steps.iter().map(|step| step.unit.as_str()).collect();
         prop_assert_eq!(units.len(), decision.steps.len(), "one step at a time");

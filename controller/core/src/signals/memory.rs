@@ -255,3 +255,66 @@ fn masked(memory: &SupplyMemory, context: &Context<'_>) -> bool {
     let cause = memory.cause.as_ref().map(|c| c.trigger);
     context.mask.is_some_and(|m| context.now < m.until && cause.is_some_and(|c| c <= m.cause))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seen::Unseen;
+
+    const PLAN: SupplyPlan = SupplyPlan {
+        name: String::new(),
+        hosts: Vec::new(),
+        via: None,
+        runtime_factor: 1.25,
+        trigger_min_charge: 20,
+        max_on_battery: None,
+        max_fall_percent_per_minute: 15,
+        debounce: 3,
+        extrapolate_silence: true,
+        recover_min_charge: 35,
+        stable_for: Duration::from_secs(60),
+        resume_by_itself: true,
+    };
+
+    const fn at(seconds: u64) -> Tick {
+        Tick::from_millis(seconds * 1000)
+    }
+
+    fn on_mains(seconds: u64) -> Seen<SupplyReading> {
+        let reading = SupplyReading { status: vec!["OL".into()], ..SupplyReading::default() };
+        Seen::known(reading, at(seconds))
+    }
+
+    fn after(before: &SupplyMemory, seen: &Seen<SupplyReading>, now: u64) -> SupplyMemory {
+        let context = Context {
+            plan: &PLAN,
+            seen,
+            budget: Duration::from_secs(100),
+            energy: Energy::Enough,
+            second_sign: None,
+            away: None,
+            off_by_us: false,
+            forced_by_us: false,
+            mask: None,
+            now: at(now),
+        };
+        advance(before, &context)
+    }
+
+    /// Nobody knows what happened meanwhile.
+    #[test]
+    fn mains_that_nobody_saw_hold_anew() {
+        let held = after(&SupplyMemory::default(), &on_mains(1_000), 1_000);
+        let held = after(&held, &on_mains(1_100), 1_100);
+        assert_eq!((held.mains_since, held.unproven), (Some(at(1_000)), false), "they held");
+        let silent = Seen::unknown(Unseen::Silent, at(1_100));
+        let late = after(&held, &silent, 1_115);
+        assert_eq!(late.mains_since, Some(at(1_000)), "an answer that is late breaks nothing");
+        let lost = after(&late, &silent, 1_116);
+        assert_eq!((lost.mains_since, lost.unproven), (None, true));
+        let heard = after(&lost, &on_mains(1_130), 1_130);
+        assert_eq!((heard.mains_since, heard.unproven), (Some(at(1_130)), true));
+        assert!(after(&heard, &on_mains(1_189), 1_189).unproven);
+        assert!(!after(&heard, &on_mains(1_190), 1_190).unproven);
+    }
+}
