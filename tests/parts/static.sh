@@ -14,6 +14,7 @@ part_static() {
   check "sudo rules" visudo_check
   check "rules for Prometheus" prometheus_rules
   check "nothing left in the tree" nothing_left
+  check "planted faults can be planted" mutants_apply
 }
 
 # The core's dependencies make I/O impossible: whatever is not in this list needs an argument.
