@@ -22,7 +22,8 @@ pub trait Store: Send + Sync {
     /// preallocated reserve is used and the call still succeeds while it lasts.
     fn append(&self, lines: &str) -> Result<(), StoreError>;
 
-    /// The journal's lines since its last compaction, in order; a torn last line is left out.
+    /// The journal's lines since its last compaction, in order; a torn last line is left out. A
+    /// damaged one stands in its place, so that it can be named, and is no line of ours.
     fn journal(&self) -> Result<Vec<String>, StoreError>;
 
     /// Begins a new segment with these lines and forgets segments beyond the policy's bound.

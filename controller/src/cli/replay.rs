@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ananke_hosts::journal_lines;
 use serde::Serialize;
 
 use super::{
@@ -22,7 +23,8 @@ pub(crate) fn replay(args: &Args, replay: &args::Replay) -> Result<Exit, Failure
     let mut segments = Vec::new();
     for path in files {
         let bytes = fs::read(&path).map_err(|error| refused(&path, &error))?;
-        let replayed = state::replay(whole_lines(&String::from_utf8_lossy(&bytes)));
+        let lines = journal_lines(&bytes);
+        let replayed = state::replay(lines.iter().map(String::as_str));
         segments.push(Segment { file: path.display().to_string(), replayed });
     }
     let same = segments.iter().all(|segment| segment.replayed.is_same());
@@ -56,12 +58,6 @@ fn segments(journal: &Path) -> io::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
-}
-
-/// What has no line end was never written to its end.
-fn whole_lines(text: &str) -> impl Iterator<Item = &str> {
-    let end = text.rfind('\n').unwrap_or(0);
-    text.get(..end).unwrap_or_default().lines().filter(|line| !line.is_empty())
 }
 
 #[derive(Serialize)]

@@ -8,7 +8,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::FileExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use ananke_ports::StoreError;
@@ -62,7 +62,7 @@ impl JournalFiles {
         let Some(newest) = numbers.last() else { return Ok(Vec::new()) };
         let path = self.path(*newest);
         let bytes = fs::read(&path).map_err(|error| told(&path, &error))?;
-        Ok(read_lines(&path, &bytes))
+        Ok(journal_lines(&bytes))
     }
 
     /// Begins a new segment with these lines.
@@ -186,18 +186,20 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
     bytes.get(..end).unwrap_or_default()
 }
 
-/// The lines of a segment. One that is no text (blocks of a write that a power cut tore) is left
-/// out and said.
-fn read_lines(path: &Path, bytes: &[u8]) -> Vec<String> {
-    let is_text = |line: &&[u8]| !line.contains(&0) && std::str::from_utf8(line).is_ok();
-    let (text, damaged): (Vec<&[u8]>, Vec<&[u8]>) = whole_lines(bytes)
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .partition(is_text);
-    if !damaged.is_empty() {
-        tracing::warn!(path = %path.display(), lines = damaged.len(), "damaged lines left out");
+/// The lines of a segment, each in its place; what has no line end was never written. One that is
+/// no text (blocks of a write that a power cut tore) ends where its text does, in a sign that no
+/// line of ours has: whoever reads it knows that it is damaged, and which line it is.
+pub fn journal_lines(segment: &[u8]) -> Vec<String> {
+    let lines = whole_lines(segment).split_inclusive(|byte| *byte == b'\n');
+    lines.map(|line| text(line.strip_suffix(b"\n").unwrap_or(line))).collect()
+}
+
+fn text(line: &[u8]) -> String {
+    match line.utf8_chunks().next() {
+        Some(chunk) if chunk.invalid().is_empty() => chunk.valid().to_owned(),
+        Some(chunk) => format!("{}{}", chunk.valid(), char::REPLACEMENT_CHARACTER),
+        None => String::new(),
     }
-    text.into_iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
 }
 
 #[cfg(test)]
@@ -241,16 +243,17 @@ mod tests {
     }
 
     #[test]
-    fn damaged_lines_are_left_out() {
+    fn a_damaged_line_keeps_its_place() {
         let folder = tempfile::tempdir().unwrap();
         files(&folder).append("one\ntwo\nthree").unwrap();
         let mut bytes = fs::read(segment(&folder, 1)).unwrap();
-        bytes[4..6].fill(0);
-        fs::write(segment(&folder, 1), &bytes).unwrap();
-        assert_eq!(files(&folder).lines().unwrap(), ["one", "three"]);
-        bytes[4..6].fill(0xff);
-        fs::write(segment(&folder, 1), &bytes).unwrap();
-        assert_eq!(files(&folder).lines().unwrap(), ["one", "three"]);
+        for (damage, line) in [(0, "t\0\0"), (0xff, "t\u{fffd}"), (b'\n', "t")] {
+            bytes[5..7].fill(damage);
+            fs::write(segment(&folder, 1), &bytes).unwrap();
+            let lines = files(&folder).lines().unwrap();
+            assert_eq!((lines[0].as_str(), lines[1].as_str()), ("one", line));
+            assert_eq!(lines.last().map(String::as_str), Some("three"));
+        }
     }
 
     #[test]

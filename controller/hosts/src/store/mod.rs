@@ -18,7 +18,7 @@ use rustix::fs::{Access, access, statvfs};
 use self::{documents::Documents, journal::JournalFiles};
 
 pub use self::{
-    journal::RESERVE,
+    journal::{RESERVE, journal_lines},
     lock::{LockError, StateLock, lock_holder},
 };
 
