@@ -36,7 +36,7 @@ pub(super) fn judge(
         }
     }
     if expect.end == Wanted::Running {
-        judge_cluster(replay, after, violations);
+        judge_cluster(replay, after, expect, violations);
         judge_pods(after, expect, violations);
     }
 }
@@ -69,12 +69,13 @@ fn judge_host(name: &str, host: &Host, end: Wanted, add: &mut impl FnMut(String)
     }
 }
 
-fn judge_cluster(replay: &Replay, after: &Picture, violations: &mut Violations) {
+fn judge_cluster(replay: &Replay, after: &Picture, expect: &Expect, violations: &mut Violations) {
     let at = after.at;
     if !after.api_ready {
         violations.add(at, 7, "the API does not answer at the end");
     }
-    for (name, node) in &after.nodes {
+    // Nothing is scheduled on a host that is lost: what is on its Node is undone when it is back.
+    for (name, node) in after.nodes.iter().filter(|(name, _)| !expect.lost.contains(*name)) {
         let theirs = replay.nodes.get(name).is_some_and(|n| n.theirs);
         judge_held(at, name, "cordoned", *node, theirs, violations);
     }

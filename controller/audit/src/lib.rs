@@ -77,6 +77,8 @@ pub struct Expect {
     /// For this long after mains came back the way down may still be finished: they are not yet
     /// stable, or too little energy is stored.
     pub held_for: Millis,
+    /// A host that nobody hears for longer than this may be taken for off.
+    pub unheard_is_off: Millis,
     /// Hosts that are lost and may be so at the end.
     pub lost: BTreeSet<String>,
 }
@@ -90,6 +92,9 @@ const SPENT_BELOW: Millis = 60_000;
 /// How long mains may be held for where nobody says otherwise, in milliseconds.
 const HELD_FOR: Millis = 300_000;
 
+/// The longest boot and the longest halt together where nobody says otherwise, in milliseconds.
+const UNHEARD_IS_OFF: Millis = 80_000;
+
 impl Expect {
     /// Running all the time and at the end, with drains and enough energy.
     pub const fn running() -> Self {
@@ -101,6 +106,7 @@ impl Expect {
             energy_fits: true,
             spent_below: SPENT_BELOW,
             held_for: HELD_FOR,
+            unheard_is_off: UNHEARD_IS_OFF,
             lost: BTreeSet::new(),
         }
     }

@@ -76,7 +76,8 @@ fn judge_last_server(
     let agents = replay
         .hosts
         .iter()
-        .filter(|(_, h)| h.role == Some(Role::Agent) && h.service.runs() && !h.off);
+        .filter(|(_, h)| h.role == Some(Role::Agent) && h.service.runs() && !h.off)
+        .filter(|(_, h)| !h.is_taken_for_off(at, expect.unheard_is_off));
     for (agent, _) in agents {
         let sentence = format!("{host} took the API away while the agent of {agent} still ran");
         violations.add(at, 2, sentence);

@@ -196,6 +196,8 @@ pub enum What {
     MainsBack { supply: String },
     /// From now on nobody can learn from it where power comes from, or they can again.
     PowerHidden { supply: String, hidden: bool },
+    /// From now on nobody can hear the host although it is on, or they can again.
+    HostUnheard { host: String, unheard: bool },
     /// A wake was sent.
     WakeSent { host: String },
     /// The host draws power and boots.

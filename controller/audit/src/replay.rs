@@ -29,6 +29,8 @@ pub(super) struct HostThen {
     pub(super) role: Option<Role>,
     pub(super) service: Service,
     pub(super) off: bool,
+    /// Since when nobody can hear it although it is on.
+    unheard_since: Option<Millis>,
     /// Pods running on it that a drain has to end.
     pub(super) pods: BTreeSet<String>,
 }
@@ -43,6 +45,13 @@ pub(super) struct GitopsThen {
 pub(super) struct NodeThen {
     /// Cordoned before the run, or by a person in it.
     pub(super) theirs: bool,
+}
+
+impl HostThen {
+    /// Whether it is on and whoever looks has to take it for off.
+    pub(super) fn is_taken_for_off(&self, at: Millis, after: Millis) -> bool {
+        self.unheard_since.is_some_and(|since| at >= since.saturating_add(after))
+    }
 }
 
 impl Replay {
@@ -63,6 +72,7 @@ impl Replay {
                 role: host.role,
                 service: host.service,
                 off: host.power == Power::Off,
+                unheard_since: None,
                 pods: host.drained(),
             };
             (name.clone(), then)
@@ -133,6 +143,9 @@ impl Replay {
             What::PowerHidden { supply, hidden } => {
                 self.supply(supply, at, |s| s.hidden = *hidden);
             }
+            What::HostUnheard { host, unheard } => self.host(host, |h| {
+                h.unheard_since = unheard.then(|| h.unheard_since.unwrap_or(at));
+            }),
             What::HostBooting { host } => self.host(host, |h| h.off = false),
             What::HostOff { host } | What::HostCut { host, .. } => self.host(host, |h| {
                 h.off = true;
@@ -161,9 +174,10 @@ impl Replay {
                     g.theirs |= person;
                 });
             }
+            // What Flux itself takes back is no longer anybody's.
             What::Resumed { object } => self.gitops(object, |g| {
                 g.suspended = false;
-                g.theirs &= !person;
+                g.theirs &= happening.who == Actor::Ananke;
             }),
             What::Cordoned { node } if person => self.node(node, true),
             What::Uncordoned { node } if person => self.node(node, false),

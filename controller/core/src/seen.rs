@@ -80,6 +80,10 @@ impl Unseen {
     }
 }
 
+/// Looks that are further apart than this are not one silence: while anything moves all is looked at
+/// more often, one answer that does not come included.
+const LOOKED_AWAY: Duration = Duration::from_secs(15);
+
 impl<T> Seen<T> {
     /// Seen now.
     pub fn known(value: T, at: Tick) -> Self {
@@ -139,11 +143,15 @@ impl<T> Seen<T> {
         self.at().is_some_and(|at| now.since(at) <= max_age)
     }
 
-    /// What a failed look makes of this: the last answer dates the beginning of the silence, and so
-    /// does the last refusal, for only what is there refuses.
+    /// What a look at `now` that failed makes of this: the last answer dates the beginning of the
+    /// silence, and so does the last refusal, for only what is there refuses. An answer of long ago
+    /// dates nothing: nobody knows what it would have said meanwhile.
     #[must_use]
     pub fn lost(&self, why: Unseen, now: Tick) -> Self {
         match self {
+            Self::Known { at, .. } if now.since(*at) > LOOKED_AWAY => {
+                Self::Unknown { why, since: now }
+            }
             Self::Known { at, .. } => Self::Unknown { why, since: *at },
             Self::Unknown { why: Unseen::NotYet, since } => Self::Unknown { why, since: *since },
             Self::Unknown { why: before, .. } if before.is_an_answer() && !why.is_an_answer() => {
@@ -172,5 +180,11 @@ mod tests {
         assert_eq!(closed, Seen::unknown(Unseen::Closed, at(10)), "still nothing is known");
         let silent = closed.lost(Unseen::Silent, at(18));
         assert_eq!(silent, Seen::unknown(Unseen::Silent, at(18)), "what refused was on until now");
+    }
+
+    #[test]
+    fn an_answer_of_long_ago_dates_no_silence() {
+        let known = Seen::known((), at(10));
+        assert_eq!(known.lost(Unseen::Silent, at(70)), Seen::unknown(Unseen::Silent, at(70)));
     }
 }

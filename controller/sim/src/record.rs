@@ -1,10 +1,13 @@
 //! What happened in a virtual world, written down as the audit reads it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ananke_audit as audit;
 use ananke_core::observe::ActiveState;
 
 use crate::world::{
-    Actor, Gitops, Happening, Host, Node, Power, Role, Supply, TelemetryFault, What, World,
+    Actor, ApiFault, Gitops, Happening, Host, HostFault, Node, Power, Role, Supply, TelemetryFault,
+    What, World,
 };
 
 /// What happened between two states of one world. The trace of `after` must be whole since then.
@@ -15,7 +18,11 @@ pub fn record(before: &World, after: &World) -> audit::Record {
     let skip = usize::try_from(seen).unwrap_or(usize::MAX);
     audit::Record {
         before: picture(before),
-        happenings: after.trace.iter().skip(skip).filter_map(happening).collect(),
+        happenings: {
+            let mut unheard = Unheard::of(before);
+            let told = after.trace.iter().skip(skip);
+            told.flat_map(|told| unheard.after(told).into_iter().chain(happening(told))).collect()
+        },
         after: picture(after),
     }
 }
@@ -27,6 +34,62 @@ pub const fn work(world: &World) -> audit::Work {
         api_writes: counters.api_writes,
         host_commands: counters.host_commands,
         wakes: counters.wakes,
+    }
+}
+
+/// Who cannot be heard although it is on.
+struct Unheard {
+    faults: BTreeMap<String, BTreeSet<HostFault>>,
+    /// Whether the API answers, and what it tells of Nodes is new.
+    api_up: bool,
+    api_fault: Option<ApiFault>,
+    told: BTreeSet<String>,
+}
+
+impl Unheard {
+    fn of(world: &World) -> Self {
+        let faults = world.hosts.iter().map(|(name, host)| (name.clone(), host.faults.clone()));
+        Self {
+            faults: faults.collect(),
+            api_up: world.api_ready(),
+            api_fault: world.cluster.api.fault,
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// What a happening changes.
+    fn after(&mut self, happening: &Happening) -> Vec<audit::Happening> {
+        match &happening.what {
+            What::HostFaulty { host, fault } => {
+                self.faults.entry(host.clone()).or_default().insert(*fault);
+            }
+            What::HostRepaired { host } => drop(self.faults.remove(host)),
+            What::HostCut { host, .. } => {
+                self.faults.entry(host.clone()).or_default().remove(&HostFault::Frozen);
+            }
+            What::ApiUp => self.api_up = true,
+            What::ApiDown => self.api_up = false,
+            What::ApiFaulty { fault } => self.api_fault = *fault,
+            _ => return Vec::new(),
+        }
+        let now: BTreeSet<String> =
+            self.faults.keys().filter(|host| self.is_unheard(host)).cloned().collect();
+        let before = std::mem::replace(&mut self.told, now.clone());
+        let told = |host: &String| audit::Happening {
+            at: happening.at,
+            who: audit::Actor::World,
+            what: audit::What::HostUnheard { host: host.clone(), unheard: now.contains(host) },
+        };
+        before.symmetric_difference(&now).map(told).collect()
+    }
+
+    /// The API tells of a host whose SSH is cut, for its Node's lease is renewed.
+    fn is_unheard(&self, host: &String) -> bool {
+        let has = |fault| self.faults.get(host).is_some_and(|faults| faults.contains(&fault));
+        let hides = matches!(self.api_fault, Some(ApiFault::Frozen | ApiFault::WatchesCut));
+        has(HostFault::Frozen)
+            || has(HostFault::Unplugged)
+            || (has(HostFault::SshCut) && (hides || !self.api_up))
     }
 }
 

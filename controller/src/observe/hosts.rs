@@ -33,6 +33,7 @@ pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String, turn: D
     let mut pace = board.pace();
     let mut complained = false;
     loop {
+        let began = ports.clock.now();
         let probe = ports.hosts.probe(&name, DEADLINE).await;
         if let Err(error) = &probe
             && !complained
@@ -40,7 +41,9 @@ pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String, turn: D
             tracing::info!(host = name, "{error}");
         }
         complained = probe.is_err();
-        board.host(&name, ports.clock.now(), probe.map_err(|error| error.unseen()));
+        // An answer is of when it came, its lack of when it was asked for.
+        let at = if probe.is_ok() { ports.clock.now() } else { began };
+        board.host(&name, at, probe.map_err(|error| error.unseen()));
         let rest = match *pace.borrow_and_update() {
             Pace::Calm => until_turn(ports.clock.now(), turn),
             Pace::Busy => BUSY,

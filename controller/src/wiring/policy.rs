@@ -105,7 +105,8 @@ impl InForce {
         self.policy.metadata.generation
     }
 
-    fn with_problem(&self, problem: &Refused) -> Self {
+    /// This policy, in force instead of a document that is refused.
+    pub fn with_problem(&self, problem: &Refused) -> Self {
         let problem = format!(
             "the document is not in force, the last good one is: {}; to see all of it: ananke \
              validate",

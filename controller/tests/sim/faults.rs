@@ -94,6 +94,31 @@ fn small_host_that_refuses_our_key() {
     });
 }
 
+/// Nobody hears it, and its Node renews its lease: it is on.
+#[test]
+fn small_host_behind_a_filter() {
+    play("small_host_behind_a_filter", SMALL, async |stage: &mut Stage| {
+        closed_host(stage, HostFault::SshCut).await;
+    });
+}
+
+/// The server is away first, so agents are stopped undrained; once it is back the API remembers
+/// volumes on nodes that nobody can ask any more.
+#[test]
+fn small_server_away_at_first() {
+    play("small_server_away_at_first", SMALL, async |stage: &mut Stage| {
+        stage.arrives(Target::Running, 30).await;
+        stage.fate(&Fate::PullPlug { host: "server-0".into() });
+        stage.pass(Duration::from_secs(180)).await;
+        stage.declare(Target::ClusterOnlyDown);
+        stage.until("the agents are stopped", 300, is_stopped).await;
+        stage.fate(&Fate::SwitchOn { host: "server-0".into() });
+        stage.until("the API is back", 120, World::api_ready).await;
+        stage.until("it is stopped again", 400, is_stopped).await;
+        stage.arrives(Target::ClusterOnlyDown, 120).await;
+    });
+}
+
 /// What fate does in it to a shutdown that must end all the same.
 fn a_shutdown_with(name: &str, fates: &[Fate]) {
     play(name, SMALL, async |stage: &mut Stage| {

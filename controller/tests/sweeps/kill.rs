@@ -26,7 +26,7 @@ async fn down_and_up(stage: &mut Stage) {
 
 /// A point by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct At(Point);
+pub struct At(pub Point);
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,6 +35,7 @@ impl fmt::Display for At {
             Point::Before(number) => write!(f, "before effect {number}"),
             Point::After(number) => write!(f, "after effect {number}"),
             Point::At(millis) => write!(f, "at {millis} ms"),
+            Point::Poll(number) => write!(f, "at poll {number}"),
         }
     }
 }
@@ -73,7 +74,7 @@ fn killed_at_every_journal_write_and_effect() {
     assert!(came.effects() >= 9 * 5, "{} effects are compared", came.effects());
     let outcome = across(&points, |point| {
         let record = played(point);
-        assert_eq!(record.deaths, 1, "the daemon was not killed {point}");
+        assert_eq!(record.deaths.len(), 1, "the daemon was not killed {point}");
         came.assert_same(&Came::to(&record), &point.to_string());
     });
     let missing = left_out(&whole, &points);

@@ -14,6 +14,7 @@
 )]
 
 mod across;
+mod awaits;
 mod kill;
 #[path = "../sim/log.rs"]
 mod log;

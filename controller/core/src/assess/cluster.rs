@@ -80,13 +80,14 @@ pub(crate) fn carriers<'c>(view: &View<'_>, cluster: &'c ClusterFacts) -> Vec<&'
     nodes_left(view, cluster).flat_map(|node| &node.pods).filter(|pod| pod.carrier).collect()
 }
 
-/// The nodes that can still let something go. On a host that is off nothing is mounted, whatever
-/// the API remembers, and a host with hands in its case is not waited for.
+/// The nodes that can still let something go. On a host that is off, or whose service is down with
+/// nothing left behind, nothing is mounted, whatever the API remembers; and a host with hands in its
+/// case is not waited for.
 fn nodes_left<'c>(
     view: &View<'_>,
     cluster: &'c ClusterFacts,
 ) -> impl Iterator<Item = &'c NodeFacts> {
-    let is_gone = |at: &usize| view.host(*at) == State::Down || view.is_absent(*at);
+    let is_gone = |at: &usize| view.is_service_down(*at) || view.is_absent(*at);
     let gone: BTreeSet<&str> = (0..view.plant.hosts.len())
         .filter(is_gone)
         .filter_map(|at| view.plant.hosts.get(at))

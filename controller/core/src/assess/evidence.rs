@@ -17,8 +17,9 @@ use crate::{
 /// Proof is silence that began after our poweroff, with its path up, for longer than the longest
 /// halt, with no wake by us and no return of mains on its supply since. With no such history,
 /// silence for longer than the longest boot *and* halt. What refuses us or shows another key is
-/// not silent. What was proven stays proven, also for a daemon that was restarted since and hears
-/// nobody because the way to it is off too, until it is heard, woken, or mains return.
+/// not silent, and of one whose Node renews its lease only the way to it is cut. What was proven
+/// stays proven, also for a daemon that was restarted since and hears nobody because the way to it
+/// is off too, until it is heard, woken, or mains return.
 pub(super) fn is_proven_off(view: &View<'_>, host: usize) -> bool {
     let Some(Seen::Unknown { why: Unseen::Silent | Unseen::PathDown, since }) = view.facts(host)
     else {
@@ -26,7 +27,16 @@ pub(super) fn is_proven_off(view: &View<'_>, host: usize) -> bool {
     };
     let Some(name) = view.plant.hosts.get(host).map(|host| &host.name) else { return false };
     let memory = view.journal.hosts.get(name);
+    let is_void = |then: Option<Tick>, sent: Tick| then.is_some_and(|then| then >= sent);
+    let woken = memory.and_then(|memory| memory.woken);
     let returned = mains_returned(view, host);
+    let sent = memory
+        .and_then(|memory| memory.powered_off)
+        .filter(|sent| !is_void(woken, *sent) && !is_void(returned, *sent));
+    // A lease outlives a host by its grace, so it says nothing against our own poweroff.
+    if sent.is_none() && view.node(host).is_some_and(|node| node.lease_fresh) {
+        return false;
+    }
     if let Some(proven) = memory.and_then(|memory| memory.proven_off)
         && returned.is_none_or(|returned| returned < proven)
     {
@@ -35,13 +45,9 @@ pub(super) fn is_proven_off(view: &View<'_>, host: usize) -> bool {
     let heard_until = path_up_until(view, host);
     // Ticks of before this daemon's start are another's observation.
     let silent_since = (*since).max(view.journal.started);
-    let woken = memory.and_then(|memory| memory.woken);
-    if let Some(sent) = memory.and_then(|memory| memory.powered_off) {
+    if let Some(sent) = sent {
         let began = (*since).max(sent);
-        let is_void = |then: Option<Tick>| then.is_some_and(|then| then >= sent);
-        if !is_void(woken) && !is_void(returned) {
-            return heard_until.since(began) > view.plant.shutdown.longest_halt;
-        }
+        return heard_until.since(began) > view.plant.shutdown.longest_halt;
     }
     let quiet = [Some(silent_since), woken, returned].into_iter().flatten().max();
     let longest = view.plant.startup.longest_boot + view.plant.shutdown.longest_halt;

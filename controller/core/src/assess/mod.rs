@@ -208,19 +208,20 @@ impl<'a> View<'a> {
         matches!(self.observed(unit), State::Up | State::Part(_))
     }
 
+    /// Whether the service of a host is down and has left nothing behind.
+    fn is_service_down(&self, host: usize) -> bool {
+        let service = match self.plant.hosts.get(host).map(|host| host.role) {
+            Some(crate::plant::Role::Server) => machines::server(self, host),
+            _ => machines::agent(self, host),
+        };
+        service == State::Down
+    }
+
     /// Whether what a unit is about cannot happen any more.
     pub fn is_moot(&self, unit: &Unit) -> bool {
-        let host_is_off = || {
-            let host = unit.host.unwrap_or(usize::MAX);
-            let service = match self.plant.hosts.get(host).map(|host| host.role) {
-                Some(crate::plant::Role::Server) => machines::server(self, host),
-                _ => machines::agent(self, host),
-            };
-            service == State::Down
-        };
         match unit.kind {
             Kind::Gitops | Kind::Quiesce | Kind::Snapshot | Kind::Storage => self.api_lost,
-            Kind::Node => self.api_lost || host_is_off(),
+            Kind::Node => self.api_lost || unit.host.is_some_and(|host| self.is_service_down(host)),
             _ => false,
         }
     }

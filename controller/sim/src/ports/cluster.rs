@@ -1,7 +1,4 @@
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use ananke_core::{
     marks::Mark,
@@ -32,6 +29,10 @@ impl<W: WorldHandle> Cluster for Sim<W> {
     }
 
     async fn facts(&self, _deadline: Duration) -> Result<ClusterFacts, ClusterError> {
+        let fault = |w: &World| w.cluster.api.fault.filter(|_| w.api_ready() && !w.watches_flow());
+        if let Ok(Some(fault)) = self.world.look(fault) {
+            self.world.met("api", fault.name());
+        }
         self.world
             .look(|w| {
                 self.told.store(w.cluster.revision, Ordering::Relaxed);
@@ -66,11 +67,13 @@ impl<W: WorldHandle> Cluster for Sim<W> {
         mark: &Mark,
         deadline: Duration,
     ) -> Result<(), ClusterError> {
-        self.write("acts", deadline, |w| w.cordon(ME, node, Some(mark))).await
+        let (node, mark) = (node.to_owned(), mark.clone());
+        self.write("acts", deadline, move |w, who| w.cordon(who, &node, Some(&mark))).await
     }
 
     async fn uncordon(&self, node: &str, deadline: Duration) -> Result<(), ClusterError> {
-        self.write("acts", deadline, |w| w.unmark_node(ME, node)).await
+        let node = node.to_owned();
+        self.write("acts", deadline, move |w, who| w.unmark_node(who, &node)).await
     }
 
     async fn suspend(
@@ -79,15 +82,18 @@ impl<W: WorldHandle> Cluster for Sim<W> {
         mark: &Mark,
         deadline: Duration,
     ) -> Result<(), ClusterError> {
-        self.write("acts", deadline, |w| w.suspend(ME, object, Some(mark))).await
+        let (object, mark) = (object.clone(), mark.clone());
+        self.write("acts", deadline, move |w, who| w.suspend(who, &object, Some(&mark))).await
     }
 
     async fn resume(&self, object: &GitopsRef, deadline: Duration) -> Result<(), ClusterError> {
-        self.write("acts", deadline, |w| w.unmark_gitops(ME, object)).await
+        let object = object.clone();
+        self.write("acts", deadline, move |w, who| w.unmark_gitops(who, &object)).await
     }
 
     async fn evict(&self, pod: &PodRef, deadline: Duration) -> Result<(), ClusterError> {
-        self.write("acts", deadline, |w| w.evict(ME, pod)).await
+        let pod = pod.clone();
+        self.write("acts", deadline, move |w, who| w.evict(who, &pod)).await
     }
 
     async fn delete_pod(
@@ -96,7 +102,8 @@ impl<W: WorldHandle> Cluster for Sim<W> {
         grace_seconds: Option<u32>,
         deadline: Duration,
     ) -> Result<(), ClusterError> {
-        self.write("acts", deadline, |w| w.delete_pod(ME, pod, grace_seconds)).await
+        let pod = pod.clone();
+        self.write("acts", deadline, move |w, who| w.delete_pod(who, &pod, grace_seconds)).await
     }
 
     async fn publish(
@@ -104,29 +111,28 @@ impl<W: WorldHandle> Cluster for Sim<W> {
         publication: &Publication,
         deadline: Duration,
     ) -> Result<(), ClusterError> {
-        let Publication { name, spec, status } = publication;
-        self.write("publish", deadline, |w| {
-            w.publish(ME, name, Arc::clone(spec), Arc::clone(status))
-        })
-        .await
+        let Publication { name, spec, status } = publication.clone();
+        self.write("publish", deadline, move |w, who| w.publish(who, &name, spec, status)).await
     }
 
     async fn event(&self, note: &EventNote, deadline: Duration) -> Result<(), ClusterError> {
-        self.write("events", deadline, |w| {
-            w.note(Note {
-                at: w.now(),
-                warning: note.severity == EventSeverity::Warning,
-                reason: note.reason.clone(),
-                action: note.action.clone(),
-                message: note.message.clone(),
-            });
+        let mut told = Note {
+            at: 0,
+            warning: note.severity == EventSeverity::Warning,
+            reason: note.reason.clone(),
+            action: note.action.clone(),
+            message: note.message.clone(),
+        };
+        self.write("events", deadline, move |w, _| {
+            told.at = w.now();
+            w.note(told);
             Ok(())
         })
         .await
     }
 
     async fn renew_lease(&self, deadline: Duration) -> Result<(), ClusterError> {
-        self.write("lease", deadline, |w| {
+        self.write("lease", deadline, |w, _| {
             w.renew_lease();
             // Counted apart: it is the one write of a world at rest.
             w.counters.api_writes = w.counters.api_writes.saturating_sub(1);
@@ -144,6 +150,9 @@ impl<W: WorldHandle> Sim<W> {
             .world
             .look(|w| (w.api_answers(), w.api_refuses()))
             .map_err(|e| silent(e.to_string()))?;
+        if self.world.look(|w| w.cluster.api.fault).ok().flatten() == Some(ApiFault::Frozen) {
+            self.world.met("api", ApiFault::Frozen.name());
+        }
         let until = self.world.now_millis().saturating_add(millis(deadline));
         let in_time = self.travel(line, REQUEST, deadline).await.is_ok();
         if answers && in_time {
@@ -160,26 +169,57 @@ impl<W: WorldHandle> Sim<W> {
         &self,
         line: &str,
         deadline: Duration,
-        change: impl FnOnce(&mut World) -> Result<(), Refusal> + Send,
+        change: impl FnOnce(&mut World, Actor) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<(), ClusterError> {
+        let until = self.world.now_millis().saturating_add(millis(deadline));
         self.call(line, deadline).await?;
-        self.world.act(|world| apply(world, change)).map_err(|e| silent(e.to_string()))?
+        let is_late = |w: &World| w.api_ready() && w.cluster.api.fault == Some(ApiFault::Late);
+        if self.world.look(is_late).map_err(|e| silent(e.to_string()))? {
+            self.world.met("api", ApiFault::Late.name());
+            self.later(deadline, move |world| {
+                if world.api_ready() {
+                    drop(change(world, Actor::World));
+                }
+            });
+            self.wait_until(until).await;
+            let message = format!("no answer within {} s", deadline.as_secs());
+            return Err(ClusterError::Unknown { message });
+        }
+        let (fault, done) =
+            self.world.act(|world| apply(world, change)).map_err(|e| silent(e.to_string()))?;
+        if let Some(fault) = fault {
+            self.world.met("api", fault);
+        }
+        done
     }
 }
 
+/// What becomes of a change, and the fault that it met.
 fn apply(
     world: &mut World,
-    change: impl FnOnce(&mut World) -> Result<(), Refusal>,
-) -> Result<(), ClusterError> {
+    change: impl FnOnce(&mut World, Actor) -> Result<(), Refusal>,
+) -> (Option<&'static str>, Result<(), ClusterError>) {
     if !world.api_answers() {
-        return Err(silent("connection refused"));
+        return (None, Err(silent("connection refused")));
     }
-    let failed = |message: &str| ClusterError::Failed { message: message.into() };
     if !world.api_ready() {
-        return Err(failed("503: the server is currently unable to handle the request"));
+        let message = "503: the server is currently unable to handle the request".into();
+        return (None, Err(ClusterError::Failed { message }));
     }
     world.counters.api_writes += 1;
-    match world.cluster.api.fault {
+    let fault = world.cluster.api.fault.filter(|fault| *fault != ApiFault::WatchesCut);
+    let done = answer(world, change, fault);
+    let budget = matches!(&done, Err(ClusterError::Busy { disruption_budget: true, .. }));
+    (fault.map(ApiFault::name).or_else(|| budget.then_some("disruption-budget")), done)
+}
+
+fn answer(
+    world: &mut World,
+    change: impl FnOnce(&mut World, Actor) -> Result<(), Refusal>,
+    fault: Option<ApiFault>,
+) -> Result<(), ClusterError> {
+    let failed = |message: &str| ClusterError::Failed { message: message.into() };
+    match fault {
         Some(ApiFault::Overloaded) => Err(ClusterError::Busy {
             message: "429: the server has received too many requests".into(),
             disruption_budget: false,
@@ -189,10 +229,12 @@ fn apply(
             message: "403: ananke may not do that; check its ClusterRole".into(),
         }),
         Some(ApiFault::AnswersLost) => {
-            let done = change(world).map_err(told);
+            let done = change(world, ME).map_err(told);
             done.and(Err(ClusterError::Unknown { message: "the answer was lost".into() }))
         }
-        Some(ApiFault::Frozen | ApiFault::WatchesCut) | None => change(world).map_err(told),
+        Some(ApiFault::Frozen | ApiFault::WatchesCut | ApiFault::Late) | None => {
+            change(world, ME).map_err(told)
+        }
     }
 }
 

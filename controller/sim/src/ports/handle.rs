@@ -15,6 +15,9 @@ pub trait WorldHandle: Send + Sync + 'static {
 
     /// How long a span of the world takes on tokio's clock.
     fn real(&self, span: Duration) -> Duration;
+
+    /// A call met a fault of a part of the world: for whoever counts what faults came to.
+    fn met(&self, _part: &'static str, _fault: &'static str) {}
 }
 
 /// Why there is no world.

@@ -5,7 +5,7 @@ use ananke_ports::{HostCommand, HostError, Hosts, Wake, WakeError};
 use async_trait::async_trait;
 
 use super::{Sim, WorldHandle};
-use crate::world::{Actor, CommandFault, Landing, Millis, Reach, Refusal, World};
+use crate::world::{Actor, CommandFault, HostFault, Landing, Millis, Reach, Refusal, World};
 
 /// One command over a warm connection (measured: 18 ms), in milliseconds.
 const SSH: (u64, u64) = (15, 60);
@@ -24,6 +24,8 @@ enum Sent {
     Failed(String),
     /// The connection was cut: nobody knows.
     Cut,
+    /// Nothing comes back, and it is done later.
+    Late,
 }
 
 #[async_trait]
@@ -35,7 +37,12 @@ impl<W: WorldHandle> Hosts for Sim<W> {
             .look(|w| (w.reach(host), w.host_facts(host)))
             .map_err(|e| silent(host, e.to_string()))?;
         match seen {
-            (Reach::Answers, Some(facts)) => Ok(facts),
+            (Reach::Answers, Some(facts)) => {
+                if facts.clock_synchronised == Some(false) {
+                    self.world.met("clock", "host");
+                }
+                Ok(facts)
+            }
             _ => Err(unknown(host, "the connection was lost before the answer")),
         }
     }
@@ -48,10 +55,13 @@ impl<W: WorldHandle> Hosts for Sim<W> {
     ) -> Result<(), HostError> {
         let until = self.world.now_millis().saturating_add(millis(deadline));
         self.connect(host, deadline).await?;
-        let sent = self
+        let (fault, sent) = self
             .world
             .act(|world| send(world, host, command))
             .map_err(|e| silent(host, e.to_string()))?;
+        if let Some((part, fault)) = fault {
+            self.world.met(part, fault);
+        }
         match sent {
             Sent::Runs(Landing(at)) if at > until => {
                 self.wait_until(until).await;
@@ -65,6 +75,11 @@ impl<W: WorldHandle> Hosts for Sim<W> {
             Sent::Refused(message) => Err(HostError::Refused { host: host.into(), message }),
             Sent::Failed(message) => Err(HostError::Failed { host: host.into(), message }),
             Sent::Cut => Err(unknown(host, "the connection was cut (exit code 255)")),
+            Sent::Late => {
+                self.order_later(host, command, deadline);
+                self.wait_until(until).await;
+                Err(unknown(host, format!("no answer within {} s", deadline.as_secs())))
+            }
             Sent::Gone => {
                 self.wait_until(until).await;
                 Err(silent(host, "no answer within the deadline"))
@@ -76,7 +91,13 @@ impl<W: WorldHandle> Hosts for Sim<W> {
 impl<W: WorldHandle> Sim<W> {
     /// Connects, or says why not when ssh would know.
     async fn connect(&self, host: &str, deadline: Duration) -> Result<(), HostError> {
-        let reach = self.world.look(|w| w.reach(host)).map_err(|e| silent(host, e.to_string()))?;
+        let (reach, fault) = self
+            .world
+            .look(|w| (w.reach(host), w.way_fault(host)))
+            .map_err(|e| silent(host, e.to_string()))?;
+        if let Some(fault) = fault {
+            self.world.met("host", fault.name());
+        }
         if reach == Reach::Silence {
             self.wait(deadline).await;
             let message = format!("no answer within {} s", deadline.as_secs_f32());
@@ -100,6 +121,18 @@ impl<W: WorldHandle> Sim<W> {
                 message: "its key is not the one in known_hosts; was it installed anew?".into(),
             }),
         }
+    }
+
+    /// The command runs on without its connection, unless its host goes down before.
+    fn order_later(&self, host: &str, command: &HostCommand, deadline: Duration) {
+        let boot_of = |world: &World, host: &str| world.hosts.get(host).map(|h| h.boot_id.clone());
+        let Ok(boot) = self.world.look(|world| boot_of(world, host)) else { return };
+        let (host, command) = (host.to_owned(), command.clone());
+        self.later(deadline, move |world| {
+            if boot_of(world, &host) == boot {
+                drop(order(world, Actor::World, &host, &command));
+            }
+        });
     }
 
     /// A poweroff answers 0 or 255, by chance (measured). Any other command whose host goes away
@@ -126,21 +159,36 @@ impl<W: WorldHandle> Sim<W> {
     }
 }
 
-fn send(world: &mut World, host: &str, command: &HostCommand) -> Sent {
+/// What becomes of a command, and the fault that it met.
+fn send(
+    world: &mut World,
+    host: &str,
+    command: &HostCommand,
+) -> (Option<(&'static str, &'static str)>, Sent) {
     if world.reach(host) != Reach::Answers {
-        return Sent::Gone;
+        return (None, Sent::Gone);
     }
     world.counters.host_commands += 1;
-    match world.next_command_fault(host) {
-        None => order(world, host, command).map_or_else(failed, Sent::Runs),
+    let fault = world.next_command_fault(host);
+    let sent = obey(world, host, command, fault);
+    let snapshot_fails = matches!(sent, Sent::Failed(_))
+        && world.hosts.get(host).is_some_and(|h| h.has(HostFault::SnapshotFails));
+    let own = snapshot_fails.then(|| ("host", HostFault::SnapshotFails.name()));
+    (fault.map(|fault| ("command", fault.name())).or(own), sent)
+}
+
+fn obey(world: &mut World, host: &str, command: &HostCommand, fault: Option<CommandFault>) -> Sent {
+    match fault {
+        None => order(world, Actor::Ananke, host, command).map_or_else(failed, Sent::Runs),
         Some(CommandFault::CutAfter) => {
-            order(world, host, command).map_or_else(failed, |_| Sent::Cut)
+            order(world, Actor::Ananke, host, command).map_or_else(failed, |_| Sent::Cut)
         }
         Some(CommandFault::CutBefore) => Sent::Cut,
         Some(CommandFault::Refused) => {
             Sent::Refused("sudo: a password is required; check the sudo rules there".into())
         }
         Some(CommandFault::SaidDoneButNot) => Sent::Runs(Landing(world.now())),
+        Some(CommandFault::Late) => Sent::Late,
     }
 }
 
@@ -149,8 +197,12 @@ fn failed(refusal: Refusal) -> Sent {
     Sent::Failed(refusal.to_string())
 }
 
-fn order(world: &mut World, host: &str, command: &HostCommand) -> Result<Landing, Refusal> {
-    let who = Actor::Ananke;
+fn order(
+    world: &mut World,
+    who: Actor,
+    host: &str,
+    command: &HostCommand,
+) -> Result<Landing, Refusal> {
     match command {
         HostCommand::Start(service) => world.start(who, host, *service),
         HostCommand::Stop(service) => world.stop(who, host, *service),

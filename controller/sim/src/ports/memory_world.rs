@@ -1,4 +1,4 @@
-use std::{sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
@@ -9,6 +9,7 @@ use crate::world::{Millis, World};
 /// seed is one run.
 pub struct MemoryWorld {
     world: Mutex<World>,
+    met: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     began: Instant,
     base: Millis,
 }
@@ -16,7 +17,13 @@ pub struct MemoryWorld {
 impl MemoryWorld {
     /// Lets the time of a world flow from now on.
     pub fn new(world: World) -> Self {
-        Self { base: world.now(), began: Instant::now(), world: Mutex::new(world) }
+        let (base, began) = (world.now(), Instant::now());
+        Self { world: Mutex::new(world), met: Mutex::default(), began, base }
+    }
+
+    /// How often calls met each fault of each part of the world.
+    pub fn faults_met(&self) -> BTreeMap<(&'static str, &'static str), u64> {
+        lock(&self.met).clone()
     }
 
     /// A copy of the world as it is now.
@@ -47,5 +54,9 @@ impl WorldHandle for MemoryWorld {
 
     fn real(&self, span: Duration) -> Duration {
         span
+    }
+
+    fn met(&self, part: &'static str, fault: &'static str) {
+        *lock(&self.met).entry((part, fault)).or_default() += 1;
     }
 }

@@ -24,7 +24,13 @@ pub use handle::{WorldError, WorldHandle};
 pub use memory_world::MemoryWorld;
 pub use store::{Death, MemoryStore};
 
-use crate::{rng::SplitMix64, world::Millis};
+use crate::{
+    rng::SplitMix64,
+    world::{Millis, World},
+};
+
+/// How long after its deadline something that is late is done, in milliseconds.
+const LATE: (u64, u64) = (500, 20_000);
 
 /// All ports over one world. `store` is the daemon's own disk, which is not a part of the world.
 pub fn ports<W: WorldHandle>(world: &Arc<W>, store: Arc<dyn Store>) -> Ports {
@@ -70,6 +76,19 @@ impl<W: WorldHandle> Sim<W> {
     async fn wait_until(&self, at: Millis) {
         let left = at.saturating_sub(self.world.now_millis());
         self.wait(Duration::from_millis(left)).await;
+    }
+
+    /// The world does what it was told some time after the deadline, whether who told it lives or
+    /// not.
+    fn later(&self, deadline: Duration, change: impl FnOnce(&mut World) + Send + 'static) {
+        let late = Duration::from_millis(self.draw("late", LATE));
+        let pause = self.world.real(deadline.saturating_add(late));
+        let world = Arc::clone(&self.world);
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            // A world that cannot be opened any more does nothing.
+            let _ = world.act(change);
+        });
     }
 
     /// Sleeps as long as a call takes, at most until its deadline.

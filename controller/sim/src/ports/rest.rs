@@ -19,7 +19,12 @@ impl<W: WorldHandle> Clock for Sim<W> {
     }
 
     fn wall_unix_seconds(&self) -> i64 {
-        self.world.look(World::wall_unix_seconds).unwrap_or_default()
+        let look = |w: &World| (w.own_wall_unix_seconds(), w.wall_unix_seconds());
+        let (own, true_one) = self.world.look(look).unwrap_or_default();
+        if own != true_one {
+            self.world.met("clock", "here");
+        }
+        own
     }
 
     async fn sleep(&self, span: Duration) {
@@ -43,7 +48,13 @@ impl<W: WorldHandle> Supplies for Sim<W> {
         let silent = |message: String| SupplyError::Silent { supply: supply.into(), message };
         let until = self.world.now_millis().saturating_add(millis(deadline));
         let in_time = self.travel(supply, NUT, deadline).await.is_ok();
-        let answer = self.world.look(|w| ask(w, supply)).map_err(|e| silent(e.to_string()))?;
+        let fault =
+            |w: &World| w.supplies.get(supply)?.telemetry.as_ref().map(TelemetryFault::name);
+        let (answer, fault) =
+            self.world.look(|w| (ask(w, supply), fault(w))).map_err(|e| silent(e.to_string()))?;
+        if let Some(fault) = fault {
+            self.world.met("ups", fault);
+        }
         match answer {
             Upsd::Tells(reading) if in_time => Ok(reading),
             Upsd::Tells(_) | Upsd::Silent => {

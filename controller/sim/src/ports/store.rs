@@ -28,6 +28,7 @@ struct Disk {
     full: bool,
     reserve_bytes: usize,
     writes: u64,
+    refused: u64,
     dies: Option<(u64, Death)>,
     dead: bool,
 }
@@ -62,6 +63,11 @@ impl MemoryStore {
         lock(&self.disk).dead
     }
 
+    /// How the owner dies, if it is to die in a write, or died in one.
+    pub fn death(&self) -> Option<Death> {
+        lock(&self.disk).dies.map(|(_, how)| how)
+    }
+
     /// The next owner opens the same disk.
     pub fn revive(&self) {
         let mut disk = lock(&self.disk);
@@ -72,6 +78,11 @@ impl MemoryStore {
     /// How many writes there were.
     pub fn writes(&self) -> u64 {
         lock(&self.disk).writes
+    }
+
+    /// How many writes it had no room for.
+    pub fn refused(&self) -> u64 {
+        lock(&self.disk).refused
     }
 
     /// Puts bytes where a document is, as a broken disk does, or a command; not counted as a write.
@@ -102,7 +113,9 @@ impl MemoryStore {
         disk.alive(path)?;
         disk.writes += 1;
         let Some((_, how)) = disk.dies.filter(|(at, _)| *at == disk.writes) else {
-            return whole(&mut disk);
+            let done = whole(&mut disk);
+            disk.refused += u64::from(done.is_err());
+            return done;
         };
         match how {
             Death::Before => {}

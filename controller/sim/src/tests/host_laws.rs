@@ -181,3 +181,37 @@ fn a_snapshot_needs_a_server_with_quorum_and_is_dated_by_its_host() {
     take_cluster_down(&mut world);
     assert!(world.take_snapshot(ME, "server-0", "ananke-2").is_err());
 }
+
+/// Only the way of ananke is cut: its kubelet works on.
+#[test]
+fn a_host_behind_a_filter_is_silent_and_its_lease_is_renewed() {
+    let mut world = World::small(1);
+    break_host(&mut world, "agent-0", HostFault::SshCut);
+    pass(&mut world, 60);
+    assert_eq!(world.reach("agent-0"), Reach::Silence);
+    assert!(world.cluster_facts().nodes["agent-0"].lease_fresh);
+}
+
+#[test]
+fn a_repair_switches_off_what_hangs_between_on_and_off() {
+    let mut world = World::small(1);
+    break_host(&mut world, "agent-0", HostFault::HangsInHalt);
+    world.power_off(ME, "agent-0");
+    pass(&mut world, 60);
+    assert!(!world.hosts["agent-0"].is_off());
+    world.suffer(&Fate::Repair { host: "agent-0".into() }).unwrap();
+    assert!(world.hosts["agent-0"].is_off());
+    world.suffer(&Fate::SwitchOn { host: "agent-0".into() }).unwrap();
+    pass(&mut world, 60);
+    assert_eq!(world.reach("agent-0"), Reach::Answers);
+}
+
+#[test]
+fn a_clock_without_a_battery_begins_at_1970() {
+    let mut world = World::small(1);
+    break_host(&mut world, "agent-0", HostFault::ForgetsTime);
+    world.suffer(&Fate::PullPlug { host: "agent-0".into() }).unwrap();
+    world.wake(ME, "agent-0");
+    pass(&mut world, 60);
+    assert!(facts(&world, "agent-0").wall_unix_seconds < 120);
+}

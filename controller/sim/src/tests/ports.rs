@@ -113,6 +113,41 @@ async fn commands_go_wrong_in_every_way() {
     }
 }
 
+/// The command has its host, so it is done although nobody hears of it; not on another boot of it.
+#[tokio::test(start_paused = true)]
+async fn a_late_command_is_done_after_its_deadline() {
+    for reboots in [false, true] {
+        let (world, ports) = over(World::small(1));
+        let fault = CommandFault::Late;
+        suffer(&world, &Fate::Commands { host: "agent-0".into(), fault, times: 1 });
+        let began = Instant::now();
+        let answer =
+            ports.hosts.run("agent-0", &HostCommand::Stop(Service::Agent), DEADLINE).await;
+        assert!(answer.is_err_and(|e| e.is_unknown()));
+        assert_eq!(began.elapsed(), DEADLINE);
+        assert_eq!(world.look(|w| state(w, "agent-0")).unwrap(), ActiveState::Active);
+        if reboots {
+            world.act(|w| w.hosts.get_mut("agent-0").unwrap().boot_id = "another".into()).unwrap();
+        }
+        ports.clock.sleep(Duration::from_secs(30)).await;
+        let down = world.look(|w| state(w, "agent-0")).unwrap() == ActiveState::Inactive;
+        assert_eq!(down, !reboots);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_change_is_made_after_its_deadline() {
+    let (world, ports) = over(World::small(1));
+    suffer(&world, &Fate::Api { fault: Some(ApiFault::Late) });
+    let answer = ports.cluster.cordon("agent-0", &mark("spec.unschedulable"), DEADLINE).await;
+    assert!(answer.is_err_and(|e| e.is_unknown()));
+    let cordoned = |w: &World| w.cluster.nodes["agent-0"].unschedulable;
+    assert!(!world.look(cordoned).unwrap());
+    ports.clock.sleep(Duration::from_secs(30)).await;
+    assert!(world.look(cordoned).unwrap());
+    assert_eq!(world.faults_met()[&("api", "late")], 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_api_goes_wrong_in_every_way() {
     let pick = |fault: ApiFault| async move {

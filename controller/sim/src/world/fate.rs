@@ -57,15 +57,20 @@ pub enum Fate {
         /// The host.
         host: String,
     },
+    /// A host that is off is switched on by nobody of ours: an alarm, a packet, its firmware.
+    SwitchOn {
+        /// The host.
+        host: String,
+    },
     /// Somebody pulls a host's plug and puts it back.
     PullPlug {
         /// The host.
         host: String,
     },
-    /// A host's clock is off by this much from now on.
+    /// A clock is stepped: it is off by this much from now on.
     Clock {
-        /// The host.
-        host: String,
+        /// The host; `None` is the machine that ananke runs on.
+        host: Option<String>,
         /// How far it is ahead, in milliseconds.
         ahead_millis: i64,
     },
@@ -148,7 +153,10 @@ impl World {
 
     fn check(&self, fate: &Fate) -> Result<(), FateError> {
         match fate {
-            Fate::Mains { supply: None, .. } | Fate::Api { .. } | Fate::Source { .. } => Ok(()),
+            Fate::Mains { supply: None, .. }
+            | Fate::Clock { host: None, .. }
+            | Fate::Api { .. }
+            | Fate::Source { .. } => Ok(()),
             Fate::Mains { supply: Some(supply), .. }
             | Fate::Battery { supply, .. }
             | Fate::Telemetry { supply, .. }
@@ -156,8 +164,9 @@ impl World {
             Fate::Break { host, .. }
             | Fate::Repair { host }
             | Fate::PressPower { host }
+            | Fate::SwitchOn { host }
             | Fate::PullPlug { host }
-            | Fate::Clock { host, .. }
+            | Fate::Clock { host: Some(host), .. }
             | Fate::Commands { host, .. } => known("host", host, self.hosts.keys()),
             Fate::Cordon { node, .. } => known("node", node, self.cluster.nodes.keys()),
             Fate::Suspend { object, .. } => {
@@ -192,6 +201,7 @@ impl World {
             Fate::Break { .. }
             | Fate::Repair { .. }
             | Fate::PressPower { .. }
+            | Fate::SwitchOn { .. }
             | Fate::PullPlug { .. }
             | Fate::Clock { .. }
             | Fate::Commands { .. } => self.undergo_host(fate),
@@ -200,7 +210,9 @@ impl World {
                 self.cluster.api.fault_since = self.now;
                 self.tell(Actor::World, What::ApiFaulty { fault: *fault });
             }
-            // The names were checked; what else can be said of an API that is away, is nothing.
+            // An API that is away takes nothing from a person either.
+            Fate::Cordon { .. } | Fate::Suspend { .. } if !self.api_ready() => {}
+            // The names were checked: there is nothing else that it could say.
             Fate::Cordon { node, on: true } => drop(self.cordon(Actor::Person, node, None)),
             Fate::Cordon { node, on: false } => drop(self.uncordon(Actor::Person, node)),
             Fate::Suspend { object, on: true } => drop(self.suspend(Actor::Person, object, None)),
@@ -234,18 +246,15 @@ impl World {
                     self.cut(Actor::World, host);
                 }
             }
-            Fate::Repair { host } => {
-                if let Some(found) = self.hosts.get_mut(host) {
-                    found.faults.clear();
-                    found.command_faults = None;
-                }
-                self.tell(Actor::Person, What::HostRepaired { host: host.clone() });
-            }
+            Fate::Repair { host } => self.repair(host),
             Fate::PressPower { host } => self.press_power(host),
+            Fate::SwitchOn { host } => self.boot(Actor::World, host),
             Fate::PullPlug { host } => self.cut(Actor::Person, host),
             Fate::Clock { host, ahead_millis } => {
-                if let Some(host) = self.hosts.get_mut(host) {
-                    host.clock_ahead_millis = *ahead_millis;
+                let own = self.own_host.clone();
+                match host.clone().or(own).and_then(|host| self.hosts.get_mut(&host)) {
+                    Some(host) => host.clock_ahead_millis = *ahead_millis,
+                    None => self.clock_ahead_millis = *ahead_millis,
                 }
             }
             Fate::Commands { host, fault, times } => {
@@ -256,6 +265,19 @@ impl World {
                 self.tell(Actor::World, What::CommandsFaulty { host, fault, times });
             }
             _ => {}
+        }
+    }
+
+    /// One that hangs on its way up or down is switched off for that, and its clock is set.
+    fn repair(&mut self, host: &str) {
+        let Some(found) = self.hosts.get_mut(host) else { return };
+        found.faults.clear();
+        found.command_faults = None;
+        found.clock_ahead_millis = 0;
+        let hangs = found.hangs_between();
+        self.tell(Actor::Person, What::HostRepaired { host: host.to_owned() });
+        if hangs {
+            self.cut(Actor::Person, host);
         }
     }
 }
@@ -290,8 +312,12 @@ impl fmt::Display for Fate {
             Self::Break { host, fault } => write!(f, "break {host} {}", fault.name()),
             Self::Repair { host } => write!(f, "repair {host}"),
             Self::PressPower { host } => write!(f, "press-power {host}"),
+            Self::SwitchOn { host } => write!(f, "switch-on {host}"),
             Self::PullPlug { host } => write!(f, "pull-plug {host}"),
-            Self::Clock { host, ahead_millis } => write!(f, "clock {host} {ahead_millis} ms"),
+            Self::Clock { host, ahead_millis } => {
+                let host = host.as_deref().unwrap_or("here");
+                write!(f, "clock {host} {ahead_millis} ms")
+            }
             Self::Commands { host, fault, times } => {
                 write!(f, "commands {host} {} ×{times}", fault.name())
             }

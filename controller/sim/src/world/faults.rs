@@ -13,6 +13,8 @@ pub enum HostFault {
     Frozen,
     /// Its cable is pulled: SYNs go unanswered, its kubelet reaches no API.
     Unplugged,
+    /// Its SSH is cut, by a filter between: SYNs go unanswered, all else works.
+    SshCut,
     /// sshd is not running: connection refused.
     RefusesSsh,
     /// sshd refuses our key.
@@ -33,14 +35,17 @@ pub enum HostFault {
     SnapshotFails,
     /// Its clock has no alarm.
     NoWakeAlarm,
+    /// The battery of its clock is empty: it comes back with the wrong time.
+    ForgetsTime,
 }
 
 impl HostFault {
     /// All of them, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Broken,
         Self::Frozen,
         Self::Unplugged,
+        Self::SshCut,
         Self::RefusesSsh,
         Self::RefusesKey,
         Self::OtherHostKey,
@@ -51,6 +56,7 @@ impl HostFault {
         Self::IgnoresWake,
         Self::SnapshotFails,
         Self::NoWakeAlarm,
+        Self::ForgetsTime,
     ];
 
     /// The fault as a word of the command line.
@@ -59,6 +65,7 @@ impl HostFault {
             Self::Broken => "broken",
             Self::Frozen => "frozen",
             Self::Unplugged => "unplugged",
+            Self::SshCut => "ssh-cut",
             Self::RefusesSsh => "refuses-ssh",
             Self::RefusesKey => "refuses-key",
             Self::OtherHostKey => "other-host-key",
@@ -69,6 +76,7 @@ impl HostFault {
             Self::IgnoresWake => "ignores-wake",
             Self::SnapshotFails => "snapshot-fails",
             Self::NoWakeAlarm => "no-wake-alarm",
+            Self::ForgetsTime => "forgets-time",
         }
     }
 }
@@ -85,12 +93,14 @@ pub enum CommandFault {
     Refused,
     /// Answered with success, and not done.
     SaidDoneButNot,
+    /// No answer within the deadline, and done later.
+    Late,
 }
 
 impl CommandFault {
     /// All of them, in order.
-    pub const ALL: [Self; 4] =
-        [Self::CutAfter, Self::CutBefore, Self::Refused, Self::SaidDoneButNot];
+    pub const ALL: [Self; 5] =
+        [Self::CutAfter, Self::CutBefore, Self::Refused, Self::SaidDoneButNot, Self::Late];
 
     /// The fault as a word of the command line.
     pub const fn name(self) -> &'static str {
@@ -99,6 +109,7 @@ impl CommandFault {
             Self::CutBefore => "cut-before",
             Self::Refused => "refused",
             Self::SaidDoneButNot => "said-done-but-not",
+            Self::Late => "late",
         }
     }
 }
@@ -129,17 +140,20 @@ pub enum ApiFault {
     Forbidden,
     /// Every change is done, and its answer lost.
     AnswersLost,
+    /// No change is answered within its deadline; each is made later.
+    Late,
 }
 
 impl ApiFault {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Frozen,
         Self::WatchesCut,
         Self::Overloaded,
         Self::Errors,
         Self::Forbidden,
         Self::AnswersLost,
+        Self::Late,
     ];
 
     /// The fault as a word of the command line.
@@ -151,6 +165,7 @@ impl ApiFault {
             Self::Errors => "errors",
             Self::Forbidden => "forbidden",
             Self::AnswersLost => "answers-lost",
+            Self::Late => "late",
         }
     }
 }
@@ -195,9 +210,28 @@ pub enum TelemetryFault {
     },
 }
 
-/// What a faulty telemetry hides, for an audit: whether power can be known through it.
 impl TelemetryFault {
-    /// Whether nobody can know by it where power comes from.
+    /// The fault as a word.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::NotConnected => "not-connected",
+            Self::Stale => "stale",
+            Self::Renamed => "renamed",
+            Self::OtherDevice => "other-device",
+            Self::BothSources => "both-sources",
+            Self::AlwaysLow => "always-low",
+            Self::GarbledCharge => "garbled-charge",
+            Self::StatusOnly => "status-only",
+            Self::SelfTest => "self-test",
+            Self::Wait => "wait",
+            Self::Refused => "refused",
+            Self::Stuck { .. } => "stuck",
+            Self::Lies { .. } => "lies",
+        }
+    }
+
+    /// Whether nobody can know by it where power comes from, for an audit.
     pub const fn hides_power(&self) -> bool {
         matches!(
             self,

@@ -226,6 +226,14 @@ impl Host {
         matches!(self.power, Power::Off { .. })
     }
 
+    /// Whether it never gets through its boot or its halt.
+    pub const fn hangs_between(&self) -> bool {
+        matches!(
+            self.power,
+            Power::Booting { until: None, .. } | Power::Halting { until: None, .. }
+        )
+    }
+
     /// Whether its processes run.
     pub fn is_alive(&self) -> bool {
         matches!(self.power, Power::On { .. } | Power::Halting { .. })
@@ -235,6 +243,11 @@ impl Host {
     /// Whether its processes run and reach the network.
     pub fn is_connected(&self) -> bool {
         self.is_alive() && !self.has(HostFault::Unplugged)
+    }
+
+    /// Whether it is up and its SSH can be reached.
+    pub fn is_reachable(&self) -> bool {
+        self.is_connected() && !self.has(HostFault::SshCut)
     }
 
     /// Whether its service is `active`, so that its kubelet works.

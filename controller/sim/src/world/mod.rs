@@ -59,6 +59,10 @@ pub struct World {
     pub hosts: BTreeMap<String, Host>,
     /// The host that ananke runs on, if it is one of them.
     pub own_host: Option<String>,
+    /// How far the clock of the machine that ananke runs on is ahead, in milliseconds, if it is
+    /// none of the hosts.
+    #[serde(default)]
+    pub clock_ahead_millis: i64,
     /// The cluster.
     pub cluster: Cluster,
     /// What fate will do, earliest first.
@@ -103,6 +107,7 @@ impl World {
             supplies: BTreeMap::new(),
             hosts: BTreeMap::new(),
             own_host: None,
+            clock_ahead_millis: 0,
             cluster: Cluster::default(),
             script: Vec::new(),
             trace: Trace::unbounded(),
@@ -122,6 +127,13 @@ impl World {
     pub fn wall_unix_seconds(&self) -> i64 {
         let passed = i64::try_from(self.now / 1000).unwrap_or(i64::MAX);
         self.epoch_unix_seconds.saturating_add(passed)
+    }
+
+    /// What the machine that ananke runs on takes for the wall clock.
+    pub fn own_wall_unix_seconds(&self) -> i64 {
+        let own = self.own_host.as_ref().and_then(|own| self.hosts.get(own));
+        let ahead = own.map_or(self.clock_ahead_millis, |own| own.clock_ahead_millis);
+        self.wall_unix_seconds().saturating_add(ahead / 1000)
     }
 
     /// Moves everything on to `to`. A time that has passed already changes nothing.

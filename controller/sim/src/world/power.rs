@@ -178,9 +178,14 @@ impl World {
 
     fn come_up(&mut self, name: &str) {
         let (now, boot_id) = (self.now, self.rng.uuid());
+        let wall = self.wall_unix_seconds();
         let Some(host) = self.hosts.get_mut(name) else { return };
         host.power = Power::On { since: now };
         host.boot_id.clone_from(&boot_id);
+        if host.has(HostFault::ForgetsTime) {
+            // It begins at 1970 again.
+            host.clock_ahead_millis = wall.saturating_mul(-1000);
+        }
         self.restart_upsd(name);
         let Some(host) = self.hosts.get(name) else { return };
         let starts = host.service.as_ref().is_some_and(|s| s.enabled);

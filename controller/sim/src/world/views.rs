@@ -35,12 +35,20 @@ impl World {
             Power::Off { .. } | Power::Booting { .. } => false,
         };
         match () {
-            () if !up || !host.is_connected() => Reach::Silence,
+            () if !up || !host.is_reachable() => Reach::Silence,
             () if host.has(HostFault::RefusesSsh) => Reach::Refused,
             () if host.has(HostFault::OtherHostKey) => Reach::OtherHostKey,
             () if host.has(HostFault::RefusesKey) => Reach::KeyRefused,
             () => Reach::Answers,
         }
+    }
+
+    /// The fault that keeps a host that is up from being reached.
+    pub fn way_fault(&self, name: &str) -> Option<HostFault> {
+        use HostFault::{Frozen, OtherHostKey, RefusesKey, RefusesSsh, SshCut, Unplugged};
+        let host = self.hosts.get(name).filter(|host| host.is_on())?;
+        let ways = [Frozen, Unplugged, SshCut, RefusesSsh, OtherHostKey, RefusesKey];
+        ways.into_iter().find(|fault| host.has(*fault))
     }
 
     /// What a host that answers says of itself.

@@ -2,19 +2,20 @@
 //! they are for, counts effects, and lets their owner die between any two of them.
 
 use std::{
-    future::{Future, pending},
+    future::{Future, pending, poll_fn},
+    pin::pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
-use ananke_core::{marks::Mark, observe::*, step::PodRef};
+use ananke_core::{marks::Mark, observe::*, step::PodRef, time::Tick};
 use ananke_ports::*;
 use ananke_sim::ports::{Death, MemoryStore};
 use async_trait::async_trait;
-use tokio_util::sync::CancellationToken;
 
 /// Where a daemon is killed. Writes and effects are counted from 1 over the whole story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Point {
     After(u64),
     /// At this instant of the world, whatever it does.
     At(u64),
+    /// Where it waits: at this poll of anything that it awaits of the world.
+    Poll(u64),
 }
 
 /// Counts the effects of all lives of a daemon.
@@ -35,9 +38,22 @@ pub struct Effects {
     count: AtomicU64,
     names: Mutex<Vec<String>>,
     journal: Mutex<Vec<u64>>,
+    polls: AtomicU64,
+    /// The poll at which the life is over; 0 is none.
+    last_poll: AtomicU64,
 }
 
 impl Effects {
+    /// How often anything that the daemon awaits of the world was polled.
+    pub fn polls(&self) -> u64 {
+        self.polls.load(Ordering::Relaxed)
+    }
+
+    /// Ends whichever life comes to this poll.
+    pub fn die_at_poll(&self, number: u64) {
+        self.last_poll.store(number, Ordering::Relaxed);
+    }
+
     /// What they were, in order.
     pub fn names(&self) -> Vec<String> {
         self.names.lock().unwrap().clone()
@@ -51,8 +67,7 @@ impl Effects {
 
 /// One life.
 pub struct Hand {
-    /// Cancelled when the life is over.
-    pub dead: CancellationToken,
+    dead: AtomicBool,
     effects: Arc<Effects>,
     point: Option<Point>,
     twice: bool,
@@ -61,48 +76,61 @@ pub struct Hand {
 impl Hand {
     /// A life that ends at a point, if one is given, and makes each effect once or twice.
     pub fn new(effects: &Arc<Effects>, point: Option<Point>, twice: bool) -> Arc<Self> {
-        let (dead, effects) = (CancellationToken::new(), Arc::clone(effects));
-        Arc::new(Self { dead, effects, point, twice })
+        Arc::new(Self { dead: AtomicBool::new(false), effects: Arc::clone(effects), point, twice })
     }
 
     /// The ports of this life.
     pub fn hold(self: &Arc<Self>, ports: Ports, store: Arc<MemoryStore>) -> Ports {
         let hold = |hand: &Arc<Self>| Arc::clone(hand);
         Ports {
+            clock: Arc::new(Held { hand: hold(self), inner: ports.clock }),
             supplies: Arc::new(Held { hand: hold(self), inner: ports.supplies }),
             hosts: Arc::new(Held { hand: hold(self), inner: ports.hosts }),
             wake: Arc::new(Held { hand: hold(self), inner: ports.wake }),
             cluster: Arc::new(Held { hand: hold(self), inner: ports.cluster }),
             machine: Arc::new(Held { hand: hold(self), inner: ports.machine }),
             store: Arc::new(Held { hand: hold(self), inner: store }),
-            ..ports
         }
     }
 
-    /// A call that changes nothing that counts; the dead make none.
+    /// Ends the life: nothing that it awaits ever comes.
+    pub fn kill(&self) {
+        self.dead.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the life is over.
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// Something that is awaited; for the dead nothing comes.
     async fn alive<T>(&self, call: impl Future<Output = T>) -> T {
-        tokio::select! {
-            biased;
-            () = self.dead.cancelled() => pending().await,
-            answer = call => answer,
-        }
+        let mut call = pin!(call);
+        poll_fn(|context| {
+            let number = self.effects.polls.fetch_add(1, Ordering::Relaxed) + 1;
+            if self.effects.last_poll.load(Ordering::Relaxed) == number {
+                self.kill();
+            }
+            if self.is_dead() { Poll::Pending } else { call.as_mut().poll(context) }
+        })
+        .await
     }
 
     async fn effect<T, F: Future<Output = T>>(&self, name: String, call: impl Fn() -> F) -> T {
-        if self.dead.is_cancelled() {
+        if self.is_dead() {
             return pending().await;
         }
         let number = self.effects.count.fetch_add(1, Ordering::Relaxed) + 1;
         self.effects.names.lock().unwrap().push(name);
         if self.point == Some(Point::Before(number)) {
-            self.dead.cancel();
+            self.kill();
         }
         let mut answer = self.alive(call()).await;
         if self.twice {
             answer = self.alive(call()).await;
         }
         if self.point == Some(Point::After(number)) {
-            self.dead.cancel();
+            self.kill();
             return pending().await;
         }
         answer
@@ -112,6 +140,21 @@ impl Hand {
 struct Held<P: ?Sized> {
     hand: Arc<Hand>,
     inner: Arc<P>,
+}
+
+#[async_trait]
+impl Clock for Held<dyn Clock> {
+    fn now(&self) -> Tick {
+        self.inner.now()
+    }
+
+    fn wall_unix_seconds(&self) -> i64 {
+        self.inner.wall_unix_seconds()
+    }
+
+    async fn sleep(&self, span: Duration) {
+        self.hand.alive(self.inner.sleep(span)).await;
+    }
 }
 
 #[async_trait]
@@ -250,7 +293,7 @@ impl Held<MemoryStore> {
     fn on<T>(&self, call: impl FnOnce(&MemoryStore) -> T) -> T {
         let answer = call(&self.inner);
         if self.inner.is_dead() {
-            self.hand.dead.cancel();
+            self.hand.kill();
         }
         answer
     }

@@ -16,7 +16,7 @@ use ananke_audit::{Expect, Wanted, audit, audit_rest};
 use ananke_crds::policy::{ConditionStatus, Target};
 use ananke_ports::Store as _;
 use ananke_sim::{
-    ports::{MemoryStore, MemoryWorld, WorldHandle as _},
+    ports::{Death, MemoryStore, MemoryWorld, WorldHandle as _},
     record::{record, work},
     world::{Fate, World},
 };
@@ -65,7 +65,7 @@ pub struct Stage {
     effects: Arc<Effects>,
     take: Take,
     point: Option<Point>,
-    deaths: u32,
+    deaths: Vec<Option<Death>>,
     life: Option<Life>,
     told_until: u64,
     asked: u32,
@@ -77,8 +77,11 @@ impl Stage {
         let document = (scene.document)();
         let in_force = InForce::of(&document, "desired/story.yaml").unwrap();
         let store = Arc::new(MemoryStore::new());
-        if let Some(Point::Write(at, how)) = take.point {
-            store.die_at(at, how);
+        let effects = Arc::new(Effects::default());
+        match take.point {
+            Some(Point::Write(at, how)) => store.die_at(at, how),
+            Some(Point::Poll(number)) => effects.die_at_poll(number),
+            _ => {}
         }
         Self {
             told_until: before.trace.len(),
@@ -86,7 +89,7 @@ impl Stage {
             expect: Expect::running(),
             rests: true,
             policies: watch::Sender::new(Arc::new(in_force)),
-            effects: Arc::new(Effects::default()),
+            effects,
             life: None,
             asked: 0,
             store,
@@ -94,7 +97,7 @@ impl Stage {
             document,
             point: take.point,
             take: take.clone(),
-            deaths: 0,
+            deaths: Vec::new(),
         }
     }
 
@@ -126,6 +129,11 @@ impl Stage {
             .unwrap();
     }
 
+    /// How often calls met each fault of each part of the world.
+    pub fn faults_met(&self) -> BTreeMap<(&'static str, &'static str), u64> {
+        self.world.faults_met()
+    }
+
     /// Fate does something.
     pub fn fate(&mut self, fate: &Fate) {
         self.tell(&format!("fate: {fate}"));
@@ -155,6 +163,43 @@ impl Stage {
         self.document = self.document.lines().map(line).collect::<Vec<_>>().join("\n");
         let in_force = InForce::of(&self.document, "desired/story.yaml");
         self.policies.send_replace(Arc::new(in_force.unwrap()));
+    }
+
+    /// The operator leaves a text where the document is: the last good one stays in force instead
+    /// of a bad one.
+    pub fn write_document(&mut self, text: &str) {
+        let before = Arc::clone(&self.policies.borrow());
+        let in_force = match InForce::of(text, "desired/story.yaml") {
+            Ok(good) => {
+                text.clone_into(&mut self.document);
+                good
+            }
+            Err(refused) => before.with_problem(&refused),
+        };
+        self.policies.send_replace(Arc::new(in_force));
+    }
+
+    /// The document that is in force.
+    pub fn document(&self) -> &str {
+        &self.document
+    }
+
+    /// The daemon dies at a poll, counted from now.
+    pub fn dies_at_poll(&mut self, from_now: u64) {
+        self.effects.die_at_poll(self.effects.polls() + from_now);
+    }
+
+    /// The daemon dies in a write of the store, counted from now.
+    pub fn dies_in_write(&mut self, from_now: u64, how: Death) {
+        self.store.die_at(self.store.writes() + from_now, how);
+    }
+
+    /// It does not die of itself any more.
+    pub fn is_spared(&mut self) {
+        self.effects.die_at_poll(0);
+        if !self.store.is_dead() {
+            self.store.revive();
+        }
     }
 
     /// Asks something of the daemon, and waits for its answer.
@@ -239,6 +284,16 @@ impl Stage {
         }
     }
 
+    /// The same, in milliseconds.
+    pub async fn pass_millis(&mut self, millis: u64) {
+        self.pass(Duration::from_millis(millis)).await;
+    }
+
+    /// Time passes and nobody is started.
+    pub async fn rests_dead(&mut self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+
     /// Lets time pass; whoever dies meanwhile is started again by systemd.
     pub async fn pass(&mut self, span: Duration) {
         let mut left = span;
@@ -252,10 +307,10 @@ impl Stage {
                 && let Some(life) = &self.life
             {
                 self.point = None;
-                life.hand.dead.cancel();
+                life.hand.kill();
             }
-            if self.life.as_ref().is_some_and(|life| life.hand.dead.is_cancelled()) {
-                self.deaths += 1;
+            if self.life.as_ref().is_some_and(|life| life.hand.is_dead()) {
+                self.deaths.push(self.store.death().filter(|_| self.store.is_dead()));
                 self.kill_minus_9().await;
                 tokio::time::sleep(RESTART).await;
             }
@@ -313,7 +368,7 @@ impl Stage {
     async fn end_life(&mut self) {
         let Some(life) = self.life.take() else { return };
         self.tell("ananke is killed with -9");
-        life.hand.dead.cancel();
+        life.hand.kill();
         life.daemon.abort();
         let _ = life.daemon.await;
         self.store.revive();

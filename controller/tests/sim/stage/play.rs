@@ -2,7 +2,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "a story reads better without ampersands")]
 
-use std::env;
+use std::{collections::BTreeMap, env};
 
 use ananke_sim::{ports::Death, rng::SplitMix64, world::World};
 
@@ -38,12 +38,18 @@ pub struct Record {
     pub journal_writes: Vec<u64>,
     /// Effects, in their order.
     pub effects: Vec<String>,
+    /// Polls of all that the daemon awaited of the world, in the story.
+    pub polls: u64,
     /// When the story was told.
     pub ended: u64,
     /// The hash of all that happened.
     pub hash: u64,
-    /// How often the daemon died at its point.
-    pub deaths: u32,
+    /// How the daemon died at points: in a write, or elsewhere.
+    pub deaths: Vec<Option<Death>>,
+    /// Writes for which the disk had no room.
+    pub refused_writes: u64,
+    /// How often calls met each fault of each part of the world.
+    pub met: BTreeMap<(&'static str, &'static str), u64>,
     /// The world at the beginning.
     pub before: World,
     /// The world at the end.
@@ -117,14 +123,18 @@ pub fn take(scene: Scene, take: &Take, story: &impl AsyncFn(&mut Stage)) -> Reco
         let writes = stage.store.writes();
         let effects = stage.effects.names();
         let journal_writes = stage.effects.journal_writes();
+        let polls = stage.effects.polls();
         stage.end().await;
         let record = Record {
             writes,
             journal_writes,
             effects,
+            polls,
             ended: told,
             hash: stage.look(|world| world.trace.hash()),
-            deaths: stage.deaths,
+            deaths: stage.deaths.clone(),
+            refused_writes: stage.store.refused(),
+            met: stage.faults_met(),
             before: stage.before.clone(),
             after: stage.look(World::clone),
         };
