@@ -73,7 +73,7 @@ fn full() -> Journal {
         begun(1, 60, "node/n2", Rung::Cordon, Action::Cordon { node: "n2".into() }),
         ended(1, 61, Outcome::Done),
     ]);
-    journal.supplies.insert("ups".into(), falling());
+    journal.supplies.insert("ups".into(), falling().into());
     journal.turns.insert("host/n1".into(), Turn { since: at(40), wanted: Wanted::Down });
     journal.own_fsd_since.insert("ups".into(), at(70));
     journal
@@ -97,7 +97,7 @@ fn of_another_boot_only_what_was_asked_for_stays() {
         lifted: true,
         ..SupplyMemory::default()
     };
-    assert_eq!(journal.supplies["ups"], wanted);
+    assert_eq!(*journal.supplies["ups"], wanted);
 }
 
 #[test]
