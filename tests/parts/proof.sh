@@ -2,11 +2,12 @@
 
 part_proof() {
   counts "ups corpus" cargo test --quiet -p ananke-core --test ups -- --nocapture
+  counts "model check" cargo test --quiet -p ananke-core --test model -- --nocapture
   counts "sweeps" cargo test --quiet -p ananke --test sweeps -- --nocapture --test-threads=1
 }
 
 # counts NAME COMMAND…: a suite that also tells what it counted.
 counts() {
   suite "$@"
-  grep -oE '(ups corpus|sweep|scenarios|agreement|replay): .*' "$logs/suite-${1//[^A-Za-z0-9]/-}.log" | sed 's/^/        /'
+  grep -oE '(ups corpus|model check|sweep|scenarios|agreement|replay|mutants|fuzz corpus): .*' "$logs/suite-${1//[^A-Za-z0-9]/-}.log" | sed 's/^/        /'
 }

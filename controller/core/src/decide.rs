@@ -210,7 +210,7 @@ impl<'w, 'a> Draft<'w, 'a> {
         }
         if !row.blockers.is_empty() {
             if self.may_cordon_early(id, unit, row) && !self.is_held(id, unit, row) {
-                match ladder::offer_cordon(self.walk, unit) {
+                match ladder::offer_cordon(self.walk, unit, row) {
                     Offer::Step(step) => return self.steps.push(step),
                     Offer::Wait(reason, message) => return self.leaf(unit, row, reason, message),
                 }

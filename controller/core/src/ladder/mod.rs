@@ -53,15 +53,8 @@ const LONGEST_GAP: Duration = Duration::from_secs(60);
 
 /// The next step of a unit that nothing holds back, or what it waits for.
 pub(crate) fn offer(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Offer {
-    if row.in_flight {
-        return Offer::Wait(Reason::Progressing, "step in flight".into());
-    }
-    // Also one that went the other way: its effect may be there and not be seen yet.
-    let touched = walk.view.journal.touched.get(&unit.name);
-    if touched
-        .is_some_and(|touched| walk.view.snapshot.cluster.at().is_some_and(|at| at < *touched))
-    {
-        return Offer::Wait(Reason::Progressing, "looking what the last step did".into());
+    if let Some(wait) = lands(walk, unit, row) {
+        return wait;
     }
     let found = match (unit.kind, row.wanted) {
         (Kind::Host, Wanted::Up) => machines::wake(walk, unit, row),
@@ -81,6 +74,17 @@ pub(crate) fn offer(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> Offe
         Ok(attempt) => paced(walk, unit, attempt),
         Err((reason, message)) => Offer::Wait(reason, message),
     }
+}
+
+/// Whether the last step of a unit is still to land, or to be seen: it gets no second one before.
+fn lands(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Option<Offer> {
+    if row.in_flight {
+        return Some(Offer::Wait(Reason::Progressing, "step in flight".into()));
+    }
+    // Also one that went the other way: its effect may be there and not be seen yet.
+    let touched = walk.view.journal.touched.get(&unit.name)?;
+    let is_older = walk.view.snapshot.cluster.at().is_some_and(|at| at < *touched);
+    is_older.then(|| Offer::Wait(Reason::Progressing, "looking what the last step did".into()))
 }
 
 pub(super) type Found = Result<Try, (Reason, String)>;
@@ -148,8 +152,9 @@ fn gap(first: Duration, failures: u32) -> Duration {
 }
 
 /// Cordons a node ahead of its turn, so that the eviction barrier can fall.
-pub(crate) fn offer_cordon(walk: &Walk<'_>, unit: &Unit) -> Offer {
-    paced(walk, unit, drain::cordon(host_name(walk.view.plant, unit)))
+pub(crate) fn offer_cordon(walk: &Walk<'_>, unit: &Unit, row: &Row) -> Offer {
+    let cordon = || paced(walk, unit, drain::cordon(host_name(walk.view.plant, unit)));
+    lands(walk, unit, row).unwrap_or_else(cordon)
 }
 
 /// The name of a unit's host.
