@@ -191,3 +191,6 @@ async fn force_shutdown(ports: &Ports, supplies: &[String], deadline: Duration) 
         Some(message) => Outcome::Refused { message },
     }
 }
+
+#[cfg(test)]
+mod tests;
