@@ -1,7 +1,5 @@
 //! Whether anything may go up.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Energy, Power, SupplyMemory, Unclear, power_of, unclear};
@@ -91,14 +89,6 @@ fn is_given_up(context: &Context<'_>) -> bool {
 }
 
 impl Gate {
-    /// How long until it may open by itself, if time is what it waits for.
-    pub fn opens_in(&self, now: Tick) -> Option<Duration> {
-        match self {
-            Self::NotStable { until } => Some(until.since(now)),
-            _ => None,
-        }
-    }
-
     /// Whether the supply is known to be on mains.
     pub fn is_on_mains(&self) -> bool {
         !matches!(
