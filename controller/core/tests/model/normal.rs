@@ -10,7 +10,7 @@ use ananke_core::{
     time::Tick,
 };
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::world::{Power, World};
 
@@ -78,7 +78,7 @@ fn leave_out(journal: &mut Journal) {
     journal.touched.clear();
     journal.episode.since = ago(0, 1);
     journal.episode.startups = 0;
-    for memory in journal.supplies.values_mut() {
+    for memory in journal.supplies.values_mut().map(Arc::make_mut) {
         memory.charge_trail.clear();
         memory.since = ago(0, 1);
         if let Some(cause) = &mut memory.cause {
@@ -114,7 +114,8 @@ fn in_order(world: &mut World, journal: &mut Journal, now: Tick) {
         all.extend(memory.woken.as_mut());
         all.extend(memory.proven_off.as_mut());
     }
-    for memory in journal.supplies.values_mut() {
+    for memory in journal.supplies.values_mut().map(Arc::make_mut) {
+        all.extend(memory.went.as_mut());
         all.extend(memory.returned.as_mut());
     }
     all.push(&mut journal.started);
@@ -142,7 +143,7 @@ fn by_age(journal: &mut Journal, now: Tick) {
     for flight in journal.in_flight.values_mut() {
         aged(&mut flight.since, now, Ages::CALL);
     }
-    for memory in journal.supplies.values_mut() {
+    for memory in journal.supplies.values_mut().map(Arc::make_mut) {
         let is_settled = !memory.unsettled && !memory.unproven;
         if let Some(since) = &mut memory.mains_since {
             *since = if is_settled { ago(Ages::SUPPLY, 1) } else { *since };
