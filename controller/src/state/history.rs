@@ -3,7 +3,7 @@
 use ananke_core::{budget::Runs, journal::Event};
 use ananke_ports::{Store, StoreError};
 
-use super::{RUNS, Recorder};
+use super::{RUNS, Recorder, plain};
 
 /// The past runs.
 #[derive(Debug, Default)]
@@ -20,8 +20,9 @@ impl History {
             Err(error) => {
                 let aside = store.set_aside(RUNS)?;
                 let message = format!(
-                    "{RUNS} is damaged ({error}), kept as {aside}: the budget is the declared one \
-                     until enough runs were seen again"
+                    "{RUNS} is damaged ({}), kept as {aside}: the budget is the declared one \
+                     until enough runs were seen again",
+                    plain(&error.to_string())
                 );
                 Ok((Self::default(), Some(message)))
             }

@@ -4,6 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use ananke_core::{
     decision::Decision,
+    episode::EpisodePhase,
     journal::{Event, Journal},
     observe::Snapshot,
     time::Tick,
@@ -12,7 +13,7 @@ use ananke_crds::policy::PowerPolicySpec;
 use ananke_ports::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::noted::Noted;
+use super::{noted::Noted, plain};
 use crate::wiring::policy::InForce;
 
 /// One line of the journal.
@@ -203,10 +204,14 @@ fn read_back(store: &dyn Store) -> Result<(Journal, Vec<String>), StoreError> {
             Ok(Line::Decision { .. } | Line::Policy { .. }) => {}
             Err(error) => {
                 complaints.push(format!(
-                    "journal: line {} is damaged ({error}); what stands before it is believed, \
-                     the rest is found by looking",
-                    number + 1
+                    "journal: line {} is damaged ({}); what stands before it is believed, the \
+                     rest is found by looking",
+                    number + 1,
+                    plain(&error.to_string())
                 ));
+                // As a daemon that remembers nothing: a steady state that stands before the damage
+                // may be one of before an outage.
+                journal.episode.phase = EpisodePhase::Recovering;
                 break;
             }
         }

@@ -8,7 +8,7 @@ use ananke_core::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Line;
+use super::{Line, plain};
 
 /// What came of it.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -61,6 +61,7 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a str>) -> Replayed {
         match serde_json::from_str(text) {
             Ok(line) => replay.follow(number, line),
             Err(error) => {
+                let error = plain(&error.to_string());
                 let gap = format!("line {number} is damaged ({error}): it ends here");
                 replay.done.gaps.push(gap);
                 break;

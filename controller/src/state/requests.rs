@@ -13,7 +13,7 @@ use ananke_core::{
 use ananke_ports::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::OVERRIDE;
+use super::{OVERRIDE, plain};
 use crate::publish::span;
 
 /// The folder.
@@ -139,8 +139,9 @@ impl Standing {
             Err(error) => {
                 let aside = store.set_aside(OVERRIDE)?;
                 let message = format!(
-                    "{OVERRIDE} is damaged ({error}), kept as {aside}: holds, masks and \
-                     maintenance must be set again"
+                    "{OVERRIDE} is damaged ({}), kept as {aside}: holds, masks and \
+                     maintenance must be set again",
+                    plain(&error.to_string())
                 );
                 Ok((Self::default(), Some(message)))
             }
@@ -160,11 +161,12 @@ impl Standing {
                 Some(Ok(request)) => self.take(request, scene),
                 Some(Err(error)) => Err(Refusal::Usage(format!("not a request: {error}"))),
             };
-            let answer = match answer {
-                Ok(message) => Answer { ok: true, usage: false, message },
-                Err(Refusal::Usage(message)) => Answer { ok: false, usage: true, message },
-                Err(Refusal::Guard(message)) => Answer { ok: false, usage: false, message },
+            let (ok, usage, message) = match answer {
+                Ok(message) => (true, false, message),
+                Err(Refusal::Usage(message)) => (false, true, message),
+                Err(Refusal::Guard(message)) => (false, false, message),
             };
+            let answer = Answer { ok, usage, message: plain(&message) };
             tracing::info!(request = id, ok = answer.ok, "{}", answer.message);
             let text = serde_json::to_vec(&answer).unwrap_or_default();
             if *self != before {

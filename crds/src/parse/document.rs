@@ -6,7 +6,7 @@ use super::form;
 use super::node::Node;
 use super::path::Path;
 use super::problem::{Problem, Problems, Rule};
-use super::source::{Source, sanitized};
+use super::source::{self, Source, sanitized};
 use super::suggest::one_of;
 use super::yaml;
 use crate::host_config::HostConfiguration;
@@ -52,8 +52,8 @@ impl Located {
             column,
             rule,
             path: sanitized(&path.to_string()),
-            message: sanitized(&message.into()),
-            help: sanitized(&help.into()),
+            message: source::message(&message.into()),
+            help: source::message(&help.into()),
             snippet: self.source.snippet(range),
         }
     }

@@ -122,6 +122,18 @@ pub(crate) fn sanitized(text: &str) -> String {
     shown
 }
 
+/// Longest message about a document, in characters.
+const LONGEST_MESSAGE: usize = 600;
+
+/// A message that quotes a document: [`sanitized`], and no longer than somebody reads.
+pub(crate) fn message(text: &str) -> String {
+    let shown = sanitized(text);
+    match shown.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", shown.get(..end).unwrap_or_default()),
+        None => shown,
+    }
+}
+
 /// Keeps a document from writing to the terminal.
 fn printable(c: char) -> char {
     match c {

@@ -5,7 +5,7 @@ use serde_saphyr::{DuplicateKeyPolicy, Error, MergeKeyPolicy, Options, UserMessa
 use super::document::Located;
 use super::node::Node;
 use super::problem::{Problem, Problems, Rule};
-use super::source::{Source, sanitized};
+use super::source::{self, Source};
 
 /// Longest text that is read, in bytes: a policy of 5,000 hosts takes about a third of it.
 const LONGEST_TEXT: usize = 1 << 20;
@@ -56,7 +56,7 @@ fn problem(
 ) -> Problem {
     let (line, column) = source.line_column(range.start);
     let (file, snippet) = (source.file.clone(), source.snippet(range));
-    let (message, help) = (sanitized(message), sanitized(help));
+    let (message, help) = (source::message(message), source::message(help));
     Problem { file, line, column, rule, path: String::new(), message, help, snippet }
 }
 
