@@ -3,6 +3,7 @@
 part_proof() {
   counts "ups corpus" cargo test --quiet -p ananke-core --test ups -- --nocapture
   counts "model check" cargo test --quiet -p ananke-core --test model -- --nocapture
+  counts "fuzz corpus" cargo test --quiet -p ananke-fuzz --test corpus -- --nocapture
   counts "sweeps" cargo test --quiet -p ananke --test sweeps -- --nocapture --test-threads=1
 }
 

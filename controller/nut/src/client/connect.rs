@@ -1,5 +1,6 @@
 //! Getting a connection: TCP, then STARTTLS.
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -22,6 +23,16 @@ impl Client {
             })
         })
     }
+
+    /// A client over a stream to a server that is called `endpoint` in messages. What is sent is in
+    /// clear.
+    pub fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        endpoint: &str,
+    ) -> Self {
+        let endpoint = endpoint.to_owned();
+        Self { link: Some(Link::new(stream)), endpoint, encrypted: false, user: None }
+    }
 }
 
 async fn open(endpoint: &Endpoint, deadline: Instant) -> Result<Client, NutError> {
@@ -30,12 +41,7 @@ async fn open(endpoint: &Endpoint, deadline: Instant) -> Result<Client, NutError
         None => None,
     };
     let stream = dial(endpoint).await?;
-    let client = Client {
-        link: Some(Link::new(stream)),
-        endpoint: endpoint.to_string(),
-        encrypted: false,
-        user: None,
-    };
+    let client = Client::over(stream, &endpoint.to_string());
     match handshake {
         Some((tls, handshake)) => start_tls(client, endpoint, tls, handshake, deadline).await,
         None => Ok(client),
