@@ -7,6 +7,6 @@ part_lab() {
   check "the image of a host" cargo run --quiet -p ananke-lab -- image
   suite "the stack by itself" tests/lab/stack/prove
   suite "the lab itself" cargo test --quiet -p ananke-lab --lib --test lab_works
-  suite "supplies" cargo test --quiet -p ananke-lab --test supplies -- --nocapture --test-threads=1
-  suite "stories" cargo test --quiet -p ananke-lab --test stories -- --nocapture --test-threads=1
+  counts "supplies" cargo test --quiet -p ananke-lab --test supplies -- --nocapture --test-threads=1
+  counts "stories" cargo test --quiet -p ananke-lab --test stories -- --nocapture --test-threads=1
 }

@@ -29,6 +29,7 @@ mod evidence;
 mod facts;
 mod hub;
 mod image;
+mod journals;
 mod keeper;
 mod lab;
 mod leftovers;
@@ -49,6 +50,7 @@ pub use evidence::{
 };
 pub use facts::{HostProcess, UnitState};
 pub use image::ensure as ensure_image;
+pub use journals::Journals;
 pub use keeper::keep;
 pub use lab::Lab;
 pub use leftovers::Leftovers;

@@ -9,8 +9,8 @@ use std::{
 
 use ananke_audit::{Expect, Wanted, audit};
 use ananke_lab::{
-    BatterySpec, HubProcess, Lab, LabName, LabSpec, Output, Story, UpsAction, UpsSpec, Watch,
-    check, run,
+    BatterySpec, HubProcess, Journals, Lab, LabName, LabSpec, Output, Story, UpsAction, UpsSpec,
+    Watch, check, run,
 };
 use anyhow::{Context, Result, ensure};
 
@@ -31,6 +31,7 @@ pub(crate) struct Stage {
     watch: Option<Watch>,
     expect: Expect,
     evidence: PathBuf,
+    journals: Journals,
     daemon: Option<HubProcess>,
     _git: HubProcess,
     chaos: Chaos,
@@ -67,6 +68,7 @@ impl Stage {
         // It outlives the lab, for whoever asks why.
         let evidence = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("{}.json", title.replace(' ', "-")));
+        let journals = Journals::beside(&folder)?;
         let mut stage = Self {
             story,
             lab,
@@ -75,6 +77,7 @@ impl Stage {
             watch: None,
             expect: expect(),
             evidence,
+            journals,
             daemon: None,
             _git: git,
             chaos,
@@ -187,6 +190,7 @@ impl Stage {
         if let Some(why) = self.chaos.strikes(&log) {
             if let Some(mut daemon) = self.daemon.take() {
                 daemon.kill()?;
+                self.journals.keep()?;
             }
             self.story.tell(format!("kill -9 {why}"));
             self.start()?;
@@ -259,12 +263,14 @@ impl Stage {
         Ok(output.stdout)
     }
 
-    /// Takes everything down; what is left behind fails the story.
+    /// Makes every decision again and takes everything down; what is left behind fails the story.
     pub(crate) fn end(mut self) -> Result<()> {
         self.story.tell(format!("the daemon was killed {} times by the clock", self.chaos.kills()));
         if let Some(mut daemon) = self.daemon.take() {
             daemon.kill()?;
         }
+        let decisions = self.journals.replay()?;
+        self.story.tell(format!("replay: {decisions} decisions made again, none differs"));
         drop(self.watch.take());
         self.lab.down()
     }

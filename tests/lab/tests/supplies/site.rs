@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use ananke_lab::{
-    BatterySpec, HUB_ADDRESS, HostSpec, HubProcess, Lab, LabName, LabSpec, NUT_PORT, NutSession,
-    PRIMARY, PowerChange, PoweredBy, Role, Story, UpsSpec, check,
+    BatterySpec, HUB_ADDRESS, HostSpec, HubProcess, Journals, Lab, LabName, LabSpec, NUT_PORT,
+    NutSession, PRIMARY, PowerChange, PoweredBy, Role, Story, UpsSpec, check,
 };
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -18,6 +18,7 @@ pub(crate) struct Site {
     pub(crate) story: Story,
     pub(crate) lab: Lab,
     folder: PathBuf,
+    journals: Journals,
     daemon: Option<HubProcess>,
 }
 
@@ -39,7 +40,8 @@ impl Site {
         let (hosts, supplies) = (lab.spec().hosts.len(), lab.spec().supplies.len());
         story.tell(format!("{hosts} hosts are on, upsd answers for {supplies} UPSes"));
         let folder = lab.scratch()?;
-        Ok(Self { story, lab, folder, daemon: None })
+        let journals = Journals::beside(&folder)?;
+        Ok(Self { story, lab, folder, journals, daemon: None })
     }
 
     /// Starts the daemon over these supplies, anew if it runs.
@@ -56,12 +58,16 @@ impl Site {
     }
 
     fn stop(&mut self) -> Result<()> {
-        self.daemon.take().map_or(Ok(()), |mut daemon| daemon.kill())
+        let Some(mut daemon) = self.daemon.take() else { return Ok(()) };
+        daemon.kill()?;
+        self.journals.keep()
     }
 
-    /// Takes everything down; what is left behind fails the story.
+    /// Makes every decision again and takes everything down; what is left behind fails the story.
     pub(crate) fn end(mut self) -> Result<()> {
         self.stop()?;
+        let decisions = self.journals.replay()?;
+        self.story.tell(format!("replay: {decisions} decisions made again, none differs"));
         self.lab.down()
     }
 
