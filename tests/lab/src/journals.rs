@@ -80,3 +80,24 @@ impl Journals {
 fn is_segment(file: &Path) -> bool {
     file.extension().is_some_and(|kind| kind == "jsonl")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_that_the_daemon_throws_away_is_kept_with_what_came_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = Journals::beside(folder.path()).unwrap();
+        journals.keep().unwrap();
+        let segment = folder.path().join("state/journal/000001.jsonl");
+        fs::create_dir_all(segment.parent().unwrap()).unwrap();
+        fs::write(&segment, "one\n").unwrap();
+        journals.keep().unwrap();
+        fs::write(&segment, "one\nother\n").unwrap();
+        journals.keep().unwrap();
+        fs::remove_file(&segment).unwrap();
+        let kept = fs::read_to_string(folder.path().join("journals/000001.jsonl")).unwrap();
+        assert_eq!(kept, "one\nother\n");
+    }
+}
