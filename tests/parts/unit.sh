@@ -1,7 +1,7 @@
 # Unit and property tests of every crate, and real servers on loopback.
 
 part_unit() {
-  check "packages" packages nut-server nut-client libnss3-tools openssl openssh-server openssh-client
+  check "packages" packages nut-server nut-client libnss3-tools openssl openssh-server openssh-client strace
   suite "core" core_tests
   suite "documents" cargo test --quiet -p ananke-crds --lib
   suite "nut, with a real upsd" cargo test --quiet -p ananke-nut
