@@ -106,6 +106,7 @@ impl InForce {
     }
 
     /// This policy, in force instead of a document that is refused.
+    #[must_use]
     pub fn with_problem(&self, problem: &Refused) -> Self {
         let problem = format!(
             "the document is not in force, the last good one is: {}; to see all of it: ananke \

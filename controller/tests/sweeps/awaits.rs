@@ -14,7 +14,7 @@ const NAME: &str = "killed_wherever_it_waits";
 
 /// Each so manieth poll of anything that the daemon awaits of the world. A prime, so that no wait
 /// that comes round again is always missed.
-const EVERY: usize = 97;
+const EVERY: usize = 29;
 
 async fn outage(stage: &mut Stage) {
     stage.edit("trigger", "{maxOnBattery: 20s, minCharge: 20}");

@@ -121,8 +121,7 @@ async fn a_late_command_is_done_after_its_deadline() {
         let fault = CommandFault::Late;
         suffer(&world, &Fate::Commands { host: "agent-0".into(), fault, times: 1 });
         let began = Instant::now();
-        let answer =
-            ports.hosts.run("agent-0", &HostCommand::Stop(Service::Agent), DEADLINE).await;
+        let answer = ports.hosts.run("agent-0", &HostCommand::Stop(Service::Agent), DEADLINE).await;
         assert!(answer.is_err_and(|e| e.is_unknown()));
         assert_eq!(began.elapsed(), DEADLINE);
         assert_eq!(world.look(|w| state(w, "agent-0")).unwrap(), ActiveState::Active);

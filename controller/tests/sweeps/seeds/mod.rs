@@ -49,6 +49,9 @@ async fn schedule(stage: &mut Stage, seed: u64, drawn: &RefCell<BTreeSet<String>
     stage.arrives(Target::Running, 60).await;
     for _ in 0..rng.between(4, 12) {
         let fault = draw(&mut rng);
+        if is_known_by_a_person_alone(&fault, &drawn.borrow()) {
+            continue;
+        }
         drawn.borrow_mut().extend(fault.name());
         fault.strike(stage, &mut rng).await;
         stage.pass(Duration::from_millis(rng.between(500, 40_000))).await;
@@ -59,6 +62,16 @@ async fn schedule(stage: &mut Stage, seed: u64, drawn: &RefCell<BTreeSet<String>
         2 => ends(stage, Target::ClusterOnlyDown).await,
         3 => ends(stage, Target::Poweroff).await,
         _ => ends(stage, Target::Running).await,
+    }
+}
+
+/// Whoever lost all memory and hears another device under a name cannot know that it is another.
+fn is_known_by_a_person_alone(fault: &Fault, drawn: &BTreeSet<String>) -> bool {
+    let (memory, device) = ("state lost", "ups other-device");
+    match fault.name().as_deref() {
+        Some(name) if name == memory => drawn.contains(device),
+        Some(name) if name == device => drawn.contains(memory),
+        _ => false,
     }
 }
 
