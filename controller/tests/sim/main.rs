@@ -24,6 +24,7 @@ mod requests;
 mod rest;
 mod scenes;
 mod site;
+#[expect(dead_code, reason = "the sweeps need more of the stage")]
 mod stage;
 mod state_files;
 mod supplies_as_in_the_lab;

@@ -110,7 +110,10 @@ fn as_sent(response: &Response) -> Vec<String> {
 /// `ups.status` is a set: neither order nor repetition says anything, and no word is lost.
 fn status(value: &str) {
     let flags = StatusFlags::parse(value);
-    let said: Vec<&str> = flags.iter().map(|flag| flag.as_str()).chain(flags.unknown()).collect();
+    let mut said: Vec<&str> = flags.unknown().collect();
+    for flag in flags.iter() {
+        said.push(flag.as_str());
+    }
     assert_eq!(StatusFlags::parse(&said.join(" ")), flags);
     let mut words: Vec<&str> = value.split_ascii_whitespace().collect();
     assert!(words.iter().all(|word| said.contains(word)), "a word of {value:?} is lost");

@@ -62,15 +62,12 @@ fn runs(folder: &Path, held: &[u8]) {
 fn standing(folder: &Path, held: &[u8]) {
     let store = with(folder, OVERRIDE, held);
     let (read, complaint) = Standing::open(&store).unwrap();
-    match serde_json::from_slice::<Standing>(held) {
-        Ok(standing) => {
-            assert_eq!((&read, complaint), (&standing, None));
-            comes_back(&standing);
-        }
-        Err(_) => {
-            assert_eq!(read, Standing::default());
-            is_set_aside(&store, OVERRIDE, held, complaint);
-        }
+    if let Ok(standing) = serde_json::from_slice::<Standing>(held) {
+        assert_eq!((&read, complaint), (&standing, None));
+        comes_back(&standing);
+    } else {
+        assert_eq!(read, Standing::default());
+        is_set_aside(&store, OVERRIDE, held, complaint);
     }
     assert_eq!(Standing::open(&store).unwrap().1, None, "damaged twice");
 }
@@ -89,7 +86,7 @@ fn request(folder: &Path, held: &[u8]) {
     let path = format!("{REQUESTS}/r.json");
     let store = with(folder, &path, held);
     let mut standing = Standing::default();
-    let supplies = [("ups".to_owned(), SupplyMemory::default())].into();
+    let supplies = [("ups".to_owned(), SupplyMemory::default().into())].into();
     let unheard = BTreeSet::from(["ups".to_owned()]);
     let hosts = ["a".to_owned()];
     let scene = Scene { supplies: &supplies, unheard: &unheard, hosts: &hosts, unix_seconds: 7 };

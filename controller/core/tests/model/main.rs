@@ -163,6 +163,7 @@ fn two_outages() {
 fn slow_calls() {
     holds("an outage, slow calls", || Cluster {
         calls_are_slow: true,
+        emptiest: Battery::Spent,
         ..cluster(ONE_AGENT, 1, 0, 0)
     });
 }
