@@ -235,7 +235,9 @@ impl Fault {
             }
             Self::LostState => {
                 stage.kill_minus_9().await;
+                // A new disk has room.
                 stage.tell("the state directory is lost");
+                stage.store.fill(false);
                 stage.store.lose();
             }
             Self::Killed => {
@@ -245,6 +247,12 @@ impl Fault {
             }
             Self::KilledInWrite(how) => stage.dies_in_write(rng.between(1, 20), *how),
             Self::KilledAtAwait => stage.dies_at_poll(rng.between(1, 1_000)),
+            // Felt on the way up alone: it goes off at once, and somebody switches it on.
+            Self::Host(HostFault::NeverBoots | HostFault::ForgetsTime) => {
+                stage.fate(&self.fate(rng, host.clone()));
+                stage.fate(&Fate::PullPlug { host: host.clone() });
+                stage.fate(&Fate::SwitchOn { host });
+            }
             _ => stage.fate(&self.fate(rng, host)),
         }
     }
