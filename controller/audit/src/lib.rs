@@ -86,6 +86,14 @@ pub struct Expect {
 /// What ananke may not know yet: a UPS driver refreshes every 2 s, and is asked every second.
 const NOT_KNOWN_YET: Millis = 3_000;
 
+/// A host that can be heard again is not known to be on before it is looked at: while it does not
+/// answer, a look takes 8 s, and the next one begins 2 s later.
+const NOT_HEARD_YET: Millis = 10_000;
+
+/// What was ordered before an edit of the document lands after it: decisions are 100 ms apart, and a
+/// command is at its host a little later.
+const UNDER_WAY: Millis = 1_000;
+
 /// What counts as spent where nobody says otherwise, in milliseconds.
 const SPENT_BELOW: Millis = 60_000;
 
@@ -117,6 +125,11 @@ impl Expect {
         self.declared.push((at, wanted));
         self.end = wanted;
         self
+    }
+
+    /// Whether this was declared, and everybody could know it.
+    fn wanted_for_a_while(&self, at: Millis, wanted: Wanted) -> bool {
+        [at, at.saturating_sub(UNDER_WAY)].iter().all(|at| self.wanted_at(*at) == wanted)
     }
 
     fn wanted_at(&self, at: Millis) -> Wanted {

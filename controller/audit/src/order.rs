@@ -66,7 +66,7 @@ fn judge_last_server(
         .filter(|h| h.role == Some(Role::Server) && !h.off)
         .filter(|h| replay.on_lasting_mains(h, at, expect.held_for))
         .count();
-    if expect.wanted_at(at) == Wanted::Running && powered >= replay.quorum {
+    if expect.wanted_for_a_while(at, Wanted::Running) && powered >= replay.quorum {
         violations.add(at, 4, format!("stopping {host} lost the quorum that was to stay"));
     }
     let declared = expect.wanted_at(at) != Wanted::Running;

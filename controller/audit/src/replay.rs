@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Actor, Happening, Millis, Picture, Power, Role, Service, What};
+use crate::{Actor, Happening, Millis, NOT_HEARD_YET, Picture, Power, Role, Service, What};
 
 /// The world as the happenings told so far leave it.
 pub(super) struct Replay {
@@ -31,6 +31,8 @@ pub(super) struct HostThen {
     pub(super) off: bool,
     /// Since when nobody can hear it although it is on.
     unheard_since: Option<Millis>,
+    /// From when to when nobody could, before it could be heard again.
+    was_unheard: Option<(Millis, Millis)>,
     /// Pods running on it that a drain has to end.
     pub(super) pods: BTreeSet<String>,
 }
@@ -50,7 +52,11 @@ pub(super) struct NodeThen {
 impl HostThen {
     /// Whether it is on and whoever looks has to take it for off.
     pub(super) fn is_taken_for_off(&self, at: Millis, after: Millis) -> bool {
-        self.unheard_since.is_some_and(|since| at >= since.saturating_add(after))
+        let is_long = |since: Millis, until: Millis| until >= since.saturating_add(after);
+        self.unheard_since.is_some_and(|since| is_long(since, at))
+            || self.was_unheard.is_some_and(|(since, until)| {
+                is_long(since, until) && at <= until.saturating_add(NOT_HEARD_YET)
+            })
     }
 }
 
@@ -73,6 +79,7 @@ impl Replay {
                 service: host.service,
                 off: host.power == Power::Off,
                 unheard_since: None,
+                was_unheard: None,
                 pods: host.drained(),
             };
             (name.clone(), then)
@@ -144,6 +151,9 @@ impl Replay {
                 self.supply(supply, at, |s| s.hidden = *hidden);
             }
             What::HostUnheard { host, unheard } => self.host(host, |h| {
+                if !unheard {
+                    h.was_unheard = h.unheard_since.map(|since| (since, at));
+                }
                 h.unheard_since = unheard.then(|| h.unheard_since.unwrap_or(at));
             }),
             What::HostBooting { host } => self.host(host, |h| h.off = false),

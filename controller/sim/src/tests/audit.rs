@@ -3,7 +3,7 @@
 use ananke_audit::{Expect, Violation, Wanted};
 
 use super::*;
-use crate::world::Fate;
+use crate::world::{Fate, HostFault};
 
 fn mains(world: &mut World, present: bool) {
     world.suffer(&Fate::Mains { supply: None, present }).unwrap();
@@ -99,6 +99,43 @@ fn a_server_that_goes_before_its_agents_is_seen() {
     broken(&violations, 2, "took the API away while the agent of agent-0 still ran");
     broken(&violations, 2, "took the API away before Kustomization/flux-system/apps was suspended");
     broken(&violations, 4, "lost the quorum that was to stay");
+}
+
+/// A command is under way while the document is edited.
+#[test]
+fn a_server_that_was_told_to_go_just_before_it_was_to_stay_is_not_missed() {
+    let before = World::small(1);
+    let stopped_after = |seconds| {
+        let mut world = before.clone();
+        pass(&mut world, 60);
+        let (down, up) = (before.now(), world.now());
+        pass(&mut world, seconds);
+        world.stop(ME, "server-0", Service::Server).unwrap();
+        let expect =
+            Expect::running().declared(down, Wanted::ClusterOnlyDown).declared(up, Wanted::Running);
+        audit(&before, &world, &expect).iter().any(|v| v.sentence.contains("lost the quorum"))
+    };
+    assert!(!stopped_after(0));
+    assert!(stopped_after(2));
+}
+
+/// Who was taken for off has to be looked at before it is known to be on.
+#[test]
+fn an_agent_that_can_be_heard_again_counts_once_it_was_looked_at() {
+    let before = World::small(1);
+    let stopped_after = |seconds| {
+        let mut world = before.clone();
+        let unplugged = Fate::Break { host: "agent-0".into(), fault: HostFault::Unplugged };
+        world.suffer(&unplugged).unwrap();
+        pass(&mut world, 100);
+        world.suffer(&Fate::Repair { host: "agent-0".into() }).unwrap();
+        pass(&mut world, seconds);
+        world.stop(ME, "server-0", Service::Server).unwrap();
+        let violations = audit(&before, &world, &Expect::running());
+        violations.iter().any(|v| v.sentence.contains("the agent of agent-0 still ran"))
+    };
+    assert!(!stopped_after(5));
+    assert!(stopped_after(15));
 }
 
 /// What could not be suspended while there was energy is given up with its drains.
