@@ -41,8 +41,7 @@ pub enum Line<'a> {
         event: Event,
     },
     /// A decision that differs from the one before by more than steps that were begun (events tell
-    /// those), with what it was made from: `replay` makes it
-    /// again.
+    /// those), with what it was made from: `replay` makes it again.
     Decision {
         /// The wall clock, seconds since 1970, for people.
         unix_seconds: i64,
