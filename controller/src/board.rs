@@ -11,6 +11,7 @@ use ananke_core::{
     },
     seen::{Seen, Unseen},
     signals::{Power, power_of},
+    text::Text,
     time::Tick,
 };
 use futures::FutureExt as _;
@@ -46,7 +47,7 @@ struct Parts {
     hosts: BTreeMap<String, Seen<HostFacts>>,
     api: Seen<ApiHealth>,
     cluster: Seen<ClusterFacts>,
-    observed: BTreeMap<String, Seen<ObservedState>>,
+    observed: BTreeMap<Text, Seen<ObservedState>>,
 }
 
 impl Board {

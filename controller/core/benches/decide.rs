@@ -47,7 +47,7 @@ fn descent(plant: &Plant) -> Still {
     let mut still = worlds::half_way(plant);
     for (id, host) in plant.hosts.iter().enumerate().skip(SERVERS) {
         let step = PlannedStep {
-            unit: format!("node/{}", host.name),
+            unit: format!("node/{}", host.name).into(),
             rung: Rung::Evict,
             action: Action::StopService { host: host.name.clone(), service: Service::Agent },
             deadline: Duration::from_secs(20),

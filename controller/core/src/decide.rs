@@ -18,6 +18,7 @@ use crate::{
     step::PlannedStep,
     supplies::{self, Supplies},
     table::{self, Wanted},
+    text::Text,
     turns::{Turns, way},
     unit::{Kind, Unit, UnitId},
     walk::{self, Row, Scope, Walk},
@@ -199,7 +200,7 @@ impl<'w, 'a> Draft<'w, 'a> {
             self.blocked.push(Blocked {
                 unit: None,
                 reason: Reason::OnHold,
-                message: format!("held by an operator{why}: `ananke release` goes on"),
+                message: format!("held by an operator{why}: `ananke release` goes on").into(),
             });
         }
     }
@@ -305,14 +306,15 @@ impl<'w, 'a> Draft<'w, 'a> {
         // What says what to do about it, where somebody can do something.
         let doubt = self.telemetry.get(name).filter(|doubt| doubt.reason == Some(reason));
         let text = doubt.map_or_else(|| gate.text(name), |doubt| doubt.message.clone());
-        if !self.blocked.iter().any(|blocked| blocked.reason == reason && blocked.message == text) {
-            self.blocked.push(Blocked { unit: None, reason, message: text.clone() });
+        let is_it = |told: &Blocked| told.reason == reason && *told.message == *text;
+        if !self.blocked.iter().any(is_it) {
+            self.blocked.push(Blocked { unit: None, reason, message: text.as_str().into() });
         }
-        self.wait(unit, row, reason, format!("power gate: {text}"));
+        self.wait(unit, row, reason, format!("power gate: {text}").into());
     }
 
     fn behind(&mut self, unit: &Unit, row: &Row) {
-        let on: Vec<String> = row
+        let on: Vec<Text> = row
             .blockers
             .iter()
             .filter_map(|id| self.walk.unit(id))
@@ -321,7 +323,7 @@ impl<'w, 'a> Draft<'w, 'a> {
         let more = if row.blockers.has_more() { " and more" } else { "" };
         self.waiting.push(Waiting {
             unit: unit.name.clone(),
-            message: format!("waits on {}{more}", on.join(", ")),
+            message: format!("waits on {}{more}", on.join(", ")).into(),
             on,
             more: row.blockers.has_more(),
             reason: Reason::DependencyNotReady,
@@ -331,6 +333,7 @@ impl<'w, 'a> Draft<'w, 'a> {
     }
 
     fn leaf(&mut self, unit: &Unit, row: &Row, reason: Reason, message: String) {
+        let message = Text::from(message);
         if reason.needs_a_person() {
             self.blocked.push(Blocked {
                 unit: Some(unit.name.clone()),
@@ -341,7 +344,7 @@ impl<'w, 'a> Draft<'w, 'a> {
         self.wait(unit, row, reason, message);
     }
 
-    fn wait(&mut self, unit: &Unit, row: &Row, reason: Reason, message: String) {
+    fn wait(&mut self, unit: &Unit, row: &Row, reason: Reason, message: Text) {
         let bound = walk::bound(self.walk.view.plant, unit.kind, row.wanted);
         self.waiting.push(Waiting {
             unit: unit.name.clone(),
@@ -356,11 +359,12 @@ impl<'w, 'a> Draft<'w, 'a> {
 
     fn overdue(&mut self, unit: &Unit) {
         let last = self.waiting.last().filter(|waiting| waiting.unit == unit.name);
-        let why = last.map_or_else(|| "tried again".to_owned(), |waiting| waiting.message.clone());
+        let why = last.map_or("tried again", |waiting| &*waiting.message);
+        let message = format!("takes longer than it may; {why}. Look at it yourself").into();
         self.blocked.push(Blocked {
             unit: Some(unit.name.clone()),
             reason: Reason::ManualActionRequired,
-            message: format!("takes longer than it may; {why}. Look at it yourself"),
+            message,
         });
     }
 }
@@ -408,7 +412,7 @@ fn reports(walk: &Walk<'_>, draft: &Draft<'_, '_>) -> Vec<UnitReport> {
         let (reason, message) = told(walk, unit, row, waits, step);
         UnitReport {
             name: unit.name.clone(),
-            state: row.state.as_str().into(),
+            state: Text::new_static(row.state.as_str()),
             wanted: row.wanted,
             arrived: row.has_arrived(),
             reason,
@@ -425,14 +429,14 @@ fn told(
     row: &Row,
     waits: Option<&Waiting>,
     step: Option<&PlannedStep>,
-) -> (Option<Reason>, String) {
+) -> (Option<Reason>, Text) {
     match unit.supply.and_then(|supply| walk.gates.get(supply)) {
-        Some(Gate::Open) => return (None, String::new()),
-        Some(gate) => return (Some(Reason::of_gate(gate)), gate.text(unit.short_name())),
+        Some(Gate::Open) => return (None, Text::default()),
+        Some(gate) => return (Some(Reason::of_gate(gate)), gate.text(unit.short_name()).into()),
         None => {}
     }
     if let Some(step) = step {
-        return (None, format!("{} (try {})", step.rung.name(), step.attempt));
+        return (None, format!("{} (try {})", step.rung.name(), step.attempt).into());
     }
     if let Some(waits) = waits {
         return (Some(waits.reason), waits.message.clone());
@@ -445,5 +449,5 @@ fn told(
         State::Unknown(why) if row.wanted != Wanted::Any => why.text(),
         _ => "",
     };
-    (None, message.into())
+    (None, if message.is_empty() { Text::default() } else { message.into() })
 }

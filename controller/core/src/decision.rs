@@ -1,6 +1,6 @@
 //! What to do now, and why nothing else.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ananke_crds::policy::Target;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use crate::{
     signals::{SupplyMemory, Trust},
     step::PlannedStep,
     table::Wanted,
+    text::Text,
     time::Tick,
 };
 
@@ -55,13 +56,13 @@ pub struct Decision {
     /// The next episode.
     pub episode: Episode,
     /// Units whose turn came, and which way.
-    pub began: BTreeMap<String, Wanted>,
+    pub began: BTreeMap<Text, Wanted>,
     /// Units whose turn is over.
-    pub ended: Vec<String>,
+    pub ended: Vec<Text>,
     /// Units whose time stops until it is their turn again: the API is gone, nobody could do
     /// anything about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub paused: Vec<String>,
+    pub paused: Vec<Text>,
     /// Steps of the way down that came to their end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lasted: Vec<Lasted>,
@@ -130,17 +131,17 @@ pub struct Effective {
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
     /// The unit.
-    pub unit: String,
+    pub unit: Text,
     /// At most four units that it waits on; empty for a leaf.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub on: Vec<String>,
+    pub on: Vec<Text>,
     /// Whether there are more than those.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
     /// The reason.
     pub reason: Reason,
     /// One of the leaf sentences, or what it waits on.
-    pub message: String,
+    pub message: Text,
     /// Since when it is its turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Tick>,
@@ -155,11 +156,11 @@ pub struct Waiting {
 pub struct Blocked {
     /// The unit; none when all is blocked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit: Option<String>,
+    pub unit: Option<Text>,
     /// The reason.
     pub reason: Reason,
     /// What unblocks it.
-    pub message: String,
+    pub message: Text,
 }
 
 /// One unit, for tables and metrics.
@@ -167,9 +168,9 @@ pub struct Blocked {
 #[serde(rename_all = "camelCase")]
 pub struct UnitReport {
     /// The unit.
-    pub name: String,
+    pub name: Text,
     /// `up`, `down`, `part`, `starting`, `stopping`, `unknown`.
-    pub state: Cow<'static, str>,
+    pub state: Text,
     /// What is wanted of it.
     pub wanted: Wanted,
     /// Whether it is where it is wanted.
@@ -178,6 +179,6 @@ pub struct UnitReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// Why it is not, or how it is settled without being seen (`moot`, `left`).
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub message: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub message: Text,
 }

@@ -14,6 +14,7 @@ use crate::{
     signals::SupplyMemory,
     step::{Action, Outcome, PlannedStep, Rung},
     table::Wanted,
+    text::Text,
     time::Tick,
 };
 
@@ -41,14 +42,14 @@ pub enum Event {
         episode: Option<Episode>,
         /// Units whose turn came, and which way: nothing holds them back any more.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        began: BTreeMap<String, Wanted>,
+        began: BTreeMap<Text, Wanted>,
         /// Units that arrived where they are wanted, or were held back again: their ladders begin
         /// anew.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        ended: Vec<String>,
+        ended: Vec<Text>,
         /// Units whose time stops until it is their turn again; their ladders stay where they are.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        paused: Vec<String>,
+        paused: Vec<Text>,
         /// Hosts that are proven off from now on, or no longer.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         off: BTreeMap<String, bool>,
@@ -108,13 +109,13 @@ pub struct Journal {
     pub in_flight: BTreeMap<u64, InFlight>,
     /// Tries by unit and rung.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub tries: BTreeMap<String, BTreeMap<Rung, Tries>>,
+    pub tries: BTreeMap<Text, BTreeMap<Rung, Tries>>,
     /// What we did to hosts' power.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, HostMemory>,
     /// Since when units whose turn came are free to move.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub turns: BTreeMap<String, Turn>,
+    pub turns: BTreeMap<Text, Turn>,
     /// Whether this host was powered off for the target that is still in force: a later boot is
     /// somebody's wish to have it on.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -126,7 +127,7 @@ pub struct Journal {
     /// When our last call to the API on a unit returned: a look of before that does not show what
     /// it did.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub touched: BTreeMap<String, Tick>,
+    pub touched: BTreeMap<Text, Tick>,
     /// When this daemon began, in this boot.
     pub started: Tick,
     /// What the batteries taught.
@@ -382,7 +383,7 @@ impl Journal {
             self.touched.insert(step.unit.clone(), at);
         }
         if let Some(tries) =
-            self.tries.get_mut(&step.unit).and_then(|rungs| rungs.get_mut(&step.rung))
+            self.tries.get_mut(&*step.unit).and_then(|rungs| rungs.get_mut(&step.rung))
         {
             tries.ended = Some(at);
             tries.failure = failure;
@@ -397,7 +398,7 @@ impl Journal {
     /// The units on which a step of ours is in flight whose deadline is not over.
     pub fn units_in_flight(&self, now: Tick) -> impl Iterator<Item = &str> {
         let open = self.in_flight.values().filter(move |flight| !flight.is_over(now));
-        open.map(|flight| flight.step.unit.as_str())
+        open.map(|flight| &*flight.step.unit)
     }
 }
 

@@ -25,6 +25,7 @@ pub mod signals;
 pub mod step;
 mod supplies;
 pub mod table;
+pub mod text;
 pub mod time;
 mod turns;
 pub mod unit;

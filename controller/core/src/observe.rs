@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{marks::Mark, seen::Seen, time::Tick};
+use crate::{marks::Mark, seen::Seen, text::Text, time::Tick};
 
 /// What was seen of the whole world at one instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Snapshot {
     pub cluster: Seen<ClusterFacts>,
     /// Units that have an observer of their own, by unit name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub observed: BTreeMap<String, Seen<ObservedState>>,
+    pub observed: BTreeMap<Text, Seen<ObservedState>>,
     /// What people asked for through `requests/`.
     #[serde(default, skip_serializing_if = "Requests::is_default")]
     pub requests: Requests,
@@ -327,11 +327,11 @@ pub struct NodeFacts {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PodFacts {
     /// Namespace.
-    pub namespace: String,
+    pub namespace: Text,
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// UID: the precondition of every deletion.
-    pub uid: String,
+    pub uid: Text,
     /// Whether a controller owns it; one without is gone for good when it is deleted.
     pub managed: bool,
     /// Whether storage needs it to detach volumes, so that it leaves last.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::observe::GitopsRef;
+use crate::{observe::GitopsRef, text::Text};
 
 /// One idempotent effect on the world.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,11 +126,11 @@ impl Action {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodRef {
     /// Namespace.
-    pub namespace: String,
+    pub namespace: Text,
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// UID.
-    pub uid: String,
+    pub uid: Text,
 }
 
 /// A service of the distribution.
@@ -213,7 +213,7 @@ impl Rung {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlannedStep {
     /// The unit it moves.
-    pub unit: String,
+    pub unit: Text,
     /// The rung of that unit's ladder.
     pub rung: Rung,
     /// The effect.

@@ -10,6 +10,7 @@ use crate::{
     signals::Phase,
     step::{PlannedStep, Rung},
     table::Wanted,
+    text::Text,
     unit::{Kind, Unit, UnitId},
     walk::{Row, Walk},
 };
@@ -17,11 +18,11 @@ use crate::{
 /// Whose turn came, and whose is over.
 pub(crate) struct Turns {
     /// Units whose turn came, and which way.
-    pub(crate) began: BTreeMap<String, Wanted>,
+    pub(crate) began: BTreeMap<Text, Wanted>,
     /// Units whose turn is over.
-    pub(crate) ended: Vec<String>,
+    pub(crate) ended: Vec<Text>,
     /// Units whose time stops: nobody could do anything about them.
-    pub(crate) paused: Vec<String>,
+    pub(crate) paused: Vec<Text>,
     /// Steps of the way down that came to their end.
     pub(crate) lasted: Vec<Lasted>,
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::Text;
+
 /// The kinds of units, in the order in which reports list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -129,7 +131,7 @@ pub struct Unit {
     /// Its kind.
     pub kind: Kind,
     /// `host/titan-04`, or the bare kind where there is one at most (`api`, `gitops`).
-    pub name: String,
+    pub name: Text,
     /// The host it is about, as an index into the plant's hosts.
     pub host: Option<usize>,
     /// The supply it is, as an index into the plant's supplies.
@@ -141,7 +143,7 @@ pub struct Unit {
 impl Unit {
     /// The name behind the slash; the whole name where there is none.
     pub fn short_name(&self) -> &str {
-        self.name.split_once('/').map_or(self.name.as_str(), |(_, short)| short)
+        self.name.split_once('/').map_or(&*self.name, |(_, short)| short)
     }
 }
 

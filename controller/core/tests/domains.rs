@@ -112,7 +112,7 @@ impl Combination {
             still.journal.supplies.insert((*name).into(), memory.into());
         }
         let decision = decide(&plant, &still.journal, &still.snapshot);
-        decision.units.into_iter().map(|unit| (unit.name, unit.wanted)).collect()
+        decision.units.into_iter().map(|unit| (unit.name.into(), unit.wanted)).collect()
     }
 }
 

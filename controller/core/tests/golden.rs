@@ -193,7 +193,7 @@ fn short(step: &PlannedStep) -> String {
             pods.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>().join(" ")
         }
         Action::DeletePods { pods, grace_seconds, .. } => {
-            let grace = grace_seconds.map(|grace| format!("{grace}s"));
+            let grace = grace_seconds.map(|grace| format!("{grace}s").into());
             pods.iter().map(|pod| pod.name.clone()).chain(grace).collect::<Vec<_>>().join(" ")
         }
         Action::TakeSnapshot { host } => host.clone(),

@@ -265,10 +265,9 @@ fn no_host_goes_off_with_containers(plant: &Plant, snapshot: &Snapshot, decision
         }
         let facts = snapshot.hosts[unit.short_name()].value().expect("it answers");
         let service = ["server", "agent"].map(|kind| format!("{kind}/{}", unit.short_name()));
-        let left = decision
-            .units
-            .iter()
-            .any(|unit| service.contains(&unit.name) && unit.message.starts_with("left"));
+        let left = decision.units.iter().any(|unit| {
+            service.contains(&unit.name.to_string()) && unit.message.starts_with("left")
+        });
         assert!(left || facts.containers + facts.volumes == 0, "{}", step.unit);
     }
 }

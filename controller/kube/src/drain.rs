@@ -55,7 +55,7 @@ fn path(pod: &PodRef) -> String {
 }
 
 fn options(pod: &PodRef) -> DeleteParams {
-    let uid = Some(pod.uid.clone());
+    let uid = Some(pod.uid.to_string());
     let preconditions = Some(Preconditions { uid, resource_version: None });
     DeleteParams { preconditions, ..DeleteParams::default() }
 }

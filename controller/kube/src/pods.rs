@@ -69,9 +69,9 @@ pub(crate) fn keep(pod: &PodWire, carriers: &[Selector]) -> Option<PodKept> {
     Some(PodKept {
         node: pod.spec.node_name.as_str().into(),
         facts: PodFacts {
-            namespace: meta.namespace.clone(),
-            name: meta.name.clone(),
-            uid: meta.uid.clone(),
+            namespace: meta.namespace.as_str().into(),
+            name: meta.name.as_str().into(),
+            uid: meta.uid.as_str().into(),
             managed: meta.owner_references.iter().any(|owner| owner.controller),
             carrier: carriers.iter().any(|selector| selector.matches(&meta.labels)),
             terminating: meta.deletion_timestamp.is_some(),

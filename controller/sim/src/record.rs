@@ -103,7 +103,7 @@ fn picture(world: &World) -> audit::Picture {
         api_ready: world.api_ready(),
         nodes: cluster.nodes.iter().map(|(name, n)| (name.clone(), node(n))).collect(),
         gitops: cluster.gitops.iter().map(|g| (g.object.to_string(), gitops(g))).collect(),
-        pods: cluster.pods.iter().filter_map(|(uid, p)| Some((uid.clone(), pod(p)?))).collect(),
+        pods: cluster.pods.iter().filter_map(|(uid, p)| Some((uid.to_string(), pod(p)?))).collect(),
     }
 }
 
@@ -113,10 +113,9 @@ fn supply(supply: &Supply) -> audit::Supply {
 }
 
 fn host(host: &Host) -> audit::Host {
-    let containers = host
-        .containers
-        .iter()
-        .map(|(uid, c)| (uid.clone(), audit::Container { pod: c.pod.clone(), daemon: c.daemon }));
+    let containers = host.containers.iter().map(|(uid, c)| {
+        (uid.to_string(), audit::Container { pod: c.pod.clone(), daemon: c.daemon })
+    });
     audit::Host {
         supplies: host.supplies.clone(),
         power: match host.power {

@@ -181,7 +181,7 @@ async fn done(answers: Answers, action: Action) -> (Vec<String>, Outcome, Durati
         ..ports(&world, Arc::new(MemoryStore::new()))
     };
     let run = Run { id: "r1".into(), own_supplies: vec!["ups".into()] };
-    let unit = "unit".to_owned();
+    let unit = "unit".into();
     let deadline = Duration::from_secs(15);
     let step = PlannedStep { unit, rung: Rung::Stop, action, deadline, attempt: 1 };
     let began = Instant::now();
@@ -195,7 +195,7 @@ fn stop() -> Action {
 }
 
 fn pods(names: &[&str]) -> Vec<PodRef> {
-    let pod = |name: &&str| PodRef { name: (*name).to_owned(), ..PodRef::default() };
+    let pod = |name: &&str| PodRef { name: (*name).into(), ..PodRef::default() };
     names.iter().map(pod).collect()
 }
 

@@ -131,7 +131,7 @@ pub(crate) fn lines(made: &Forecast, name: &str, target: Target) -> Vec<String> 
     }
     let mut table = Table::new(&["AFTER", "UNIT", "STEP"]);
     for step in &made.steps {
-        table.row([span(step.at.as_secs()), step.step.unit.clone(), words(&step.step)]);
+        table.row([span(step.at.as_secs()), step.step.unit.to_string(), words(&step.step)]);
     }
     let mut lines = table.lines();
     lines.push(String::new());
@@ -202,7 +202,7 @@ impl Shown {
                 .map(|step| ShownStep {
                     after_seconds: seconds(step.at),
                     takes_seconds: seconds(step.takes),
-                    unit: step.step.unit.clone(),
+                    unit: step.step.unit.to_string(),
                     step: step.step.rung.name().into(),
                 })
                 .collect(),

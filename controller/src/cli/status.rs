@@ -141,10 +141,10 @@ fn units(published: &Published) -> Vec<String> {
             _ => Tone::Busy,
         };
         table.row([
-            unit.name.clone(),
+            unit.name.to_string(),
             toned(tone, &unit.state),
-            unit.wanted.clone(),
-            unit.message.clone().unwrap_or_default(),
+            unit.wanted.to_string(),
+            unit.message.clone().unwrap_or_default().into(),
         ]);
     }
     table.lines()

@@ -79,7 +79,7 @@ impl Gauges {
         let pairs = last.decision.units.iter().zip(&now.decision.units);
         let left = pairs.filter(|(last, now)| last.state != now.state && is_proven(last));
         for (unit, _) in left {
-            let labels = StageLabels { unit: unit.name.clone(), stage: unit.state.to_string() };
+            let labels = StageLabels { unit: unit.name.to_string(), stage: unit.state.to_string() };
             let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
             past.insert(labels, before(last, age(last, &unit.name)));
         }
@@ -110,7 +110,7 @@ impl Gauges {
             self.verified.get_or_create(labels).set(*at);
         }
         for unit in units.iter().filter(|unit| is_proven(unit)) {
-            let labels = StageLabels { unit: unit.name.clone(), stage: unit.state.to_string() };
+            let labels = StageLabels { unit: unit.name.to_string(), stage: unit.state.to_string() };
             self.verified.get_or_create(&labels).set(before(scene, age(scene, &unit.name)));
         }
     }

@@ -250,7 +250,7 @@ impl Metrics {
     fn units(&self, scene: &Scene) {
         self.units.clear();
         for unit in &scene.decision.units {
-            let labels = UnitLabels { unit: unit.name.clone(), state: unit.state.to_string() };
+            let labels = UnitLabels { unit: unit.name.to_string(), state: unit.state.to_string() };
             self.units.get_or_create(&labels).set(1);
         }
     }

@@ -19,6 +19,7 @@ use std::{sync::Arc, time::Duration};
 
 use ananke_core::{
     step::{Outcome, PlannedStep},
+    text::Text,
     time::Tick,
 };
 use ananke_crds::{host_config::Notification, policy::PowerPolicyStatus};
@@ -94,7 +95,7 @@ pub struct Live {
 #[derive(Debug, Clone)]
 pub struct StepNote {
     /// The unit.
-    pub unit: String,
+    pub unit: Text,
     /// The rung.
     pub rung: &'static str,
     /// How long its call took.

@@ -7,6 +7,7 @@ use ananke_core::{
     decision::UnitReport,
     seen::Seen,
     signals::Phase,
+    text::Text,
     time::Tick,
 };
 use ananke_crds::{
@@ -56,9 +57,9 @@ fn units(scene: &Scene, before: Option<&PowerPolicyStatus>) -> Vec<UnitStatus> {
         let known = in_order.next().filter(is_it).or_else(|| before.iter().find(is_it));
         UnitStatus {
             name: unit.name.clone(),
-            state: unit.state.to_string(),
-            wanted: unit.wanted.as_str().into(),
-            reason: waits.map(|waiting| waiting.reason.as_str().to_owned()),
+            state: unit.state.clone(),
+            wanted: Text::new_static(unit.wanted.as_str()),
+            reason: waits.map(|waiting| Text::new_static(waiting.reason.as_str())),
             message: Some(unit.message.clone()).filter(|message| !message.is_empty()),
             since: known.and_then(|known| since(scene, unit, known)),
         }
@@ -77,11 +78,11 @@ fn phase(scene: &Scene) -> String {
 }
 
 /// Since when a unit is in its state, as far as this daemon saw it.
-fn since(scene: &Scene, unit: &UnitReport, known: &UnitStatus) -> Option<String> {
+fn since(scene: &Scene, unit: &UnitReport, known: &UnitStatus) -> Option<Text> {
     if known.state == unit.state {
         known.since.clone()
     } else {
-        Some(timestamp(scene.unix_seconds))
+        Some(timestamp(scene.unix_seconds).into())
     }
 }
 
@@ -153,7 +154,7 @@ pub(super) fn live(scene: &Scene) -> Live {
             .iter()
             .map(|blocked| match &blocked.unit {
                 Some(unit) => format!("{unit}: {}", blocked.message),
-                None => blocked.message.clone(),
+                None => blocked.message.to_string(),
             })
             .collect(),
         seconds_left: decision.seconds_left,

@@ -15,7 +15,7 @@ pub(super) fn verdict(scene: &Scene) -> Vec<Condition> {
             decision.blocked.push(Blocked {
                 unit: None,
                 reason: Reason::InvalidPolicy,
-                message: problem.clone(),
+                message: problem.into(),
             });
             conditions(&decision)
         }

@@ -90,7 +90,7 @@ mod tests {
     fn arrived(at: u64, unit: &str) -> Event {
         let mut event = read(at, "ups", at, None);
         if let Event::Decided { ended, .. } = &mut event {
-            ended.push(unit.to_owned());
+            ended.push(unit.into());
         }
         event
     }

@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::Target;
 use crate::value::{GoDuration, Percent};
@@ -116,21 +117,21 @@ pub struct SupplyStatus {
 #[serde(rename_all = "camelCase")]
 pub struct UnitStatus {
     /// `kind/name`, or the kind alone where there is only one.
-    pub name: String,
+    pub name: SmolStr,
     /// What it is: `up`, `down`, `part`, `moving` or `unknown`.
-    pub state: String,
+    pub state: SmolStr,
     /// What it should be: `up`, `down` or `any`.
-    pub wanted: String,
+    pub wanted: SmolStr,
     /// Why it is not there, in one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<SmolStr>,
     /// The same for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub message: Option<SmolStr>,
     /// Since when it is as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Timestamp>")]
-    pub since: Option<String>,
+    pub since: Option<SmolStr>,
 }
 
 /// The schema of a point in time, as RFC 3339 writes it.

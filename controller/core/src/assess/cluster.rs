@@ -158,7 +158,7 @@ pub(super) fn gitops(view: &View<'_>, wanted: Wanted) -> State {
 }
 
 pub(super) fn source(view: &View<'_>, unit: &Unit) -> State {
-    if view.snapshot.observed.contains_key(&unit.name) {
+    if view.snapshot.observed.contains_key(&*unit.name) {
         return view.observed(unit);
     }
     match view.cluster() {

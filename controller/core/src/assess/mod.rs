@@ -194,7 +194,7 @@ impl<'a> View<'a> {
     }
 
     fn observed(&self, unit: &Unit) -> State {
-        match self.snapshot.observed.get(&unit.name).map(Seen::look) {
+        match self.snapshot.observed.get(&*unit.name).map(Seen::look) {
             Some(Ok(ObservedState::Up)) => State::Up,
             Some(Ok(ObservedState::Started { .. })) => State::Part("started, not healthy"),
             Some(Ok(ObservedState::Down { .. })) => State::Down,

@@ -114,7 +114,7 @@ impl<'a> Spans<'a> {
     /// The same, step by step.
     pub(crate) fn shares(&self, unit: &Unit, ahead: Ahead) -> Vec<Share> {
         let share = |step: &str, takes, source| Share {
-            unit: unit.name.clone(),
+            unit: unit.name.to_string(),
             step: step.to_owned(),
             takes,
             source,
@@ -145,7 +145,7 @@ impl<'a> Spans<'a> {
     }
 
     fn known(&self, unit: &Unit) -> Option<&'a Known> {
-        let own = if self.apart { self.table.get(&unit.name) } else { None };
+        let own = if self.apart { self.table.get(&*unit.name) } else { None };
         own.or_else(|| self.table.get(unit.kind.as_str()))
     }
 }

@@ -172,7 +172,7 @@ fn domain(decision: &Decision) -> Vec<Condition> {
     all.push(match troubled {
         Some(supply) => {
             let reason = supply.reason.unwrap_or(Reason::PowerUnknown);
-            Condition::new("PowerStable", Status::False, reason, supply.message.clone())
+            Condition::new("PowerStable", Status::False, reason, &*supply.message)
         }
         None if supplies.clone().next().is_none() => Condition::new(
             "PowerStable",

@@ -52,7 +52,7 @@ impl Draft {
         self.by_name.insert(name.clone(), id);
         self.by_kind.entry(kind).or_default().push(id);
         let supply = (kind == Kind::Supply).then_some(ordinal);
-        self.units.push(Unit { kind, name, host, supply, ordinal });
+        self.units.push(Unit { kind, name: name.into(), host, supply, ordinal });
         id
     }
 

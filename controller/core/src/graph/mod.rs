@@ -71,7 +71,7 @@ impl Graph {
 
     /// The id of a unit by its name.
     pub fn find(&self, name: &str) -> Option<UnitId> {
-        let at = self.units.iter().position(|unit| unit.name == name)?;
+        let at = self.units.iter().position(|unit| *unit.name == *name)?;
         u32::try_from(at).ok().map(UnitId)
     }
 

@@ -99,5 +99,5 @@ fn ring(graph: &Graph, missing: &[usize], from: UnitId) -> Vec<String> {
         }
         path.push(next);
     }
-    path.into_iter().filter_map(|id| graph.unit(id)).map(|unit| unit.name.clone()).collect()
+    path.into_iter().filter_map(|id| graph.unit(id)).map(|unit| unit.name.to_string()).collect()
 }

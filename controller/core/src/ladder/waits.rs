@@ -57,7 +57,7 @@ pub(crate) fn not_its_turn(
     unit: &Unit,
     row: &Row,
 ) -> Option<(Reason, String)> {
-    let name = |id: UnitId| walk.unit(id).map_or("", |unit| unit.name.as_str());
+    let name = |id: UnitId| walk.unit(id).map_or("", |unit| &*unit.name);
     match (unit.kind, row.wanted) {
         (Kind::Host, Wanted::Down) if is_doomed(walk, unit, row) => None,
         (Kind::Host, Wanted::Down) => held_in_place(walk, unit),

@@ -163,7 +163,7 @@ fn node(host: &HostPlan, machine: &Machine) -> NodeFacts {
     let lives = machine.power == Power::On && machine.service == Service::Active;
     let pod = PodFacts {
         namespace: "apps".into(),
-        name: host.name.clone(),
+        name: host.name.as_str().into(),
         uid: "uid".into(),
         managed: true,
         terminating: machine.pods == Pods::Ending,

@@ -12,6 +12,7 @@ use ananke_core::{
     journal::{Event, Journal},
     observe::Snapshot,
     plant::Plant,
+    text::Text,
 };
 use ananke_crds::policy::Target;
 use stateright::{Model, Property};
@@ -102,7 +103,7 @@ pub(crate) struct State {
     pub(crate) asked: bool,
     pub(crate) budget: Budget,
     /// Units whose call hangs.
-    pub(crate) hung: BTreeSet<String>,
+    pub(crate) hung: BTreeSet<Text>,
     /// All was looked at since anything happened, and nothing came of it.
     pub(crate) looked: bool,
     pub(crate) broken: Option<Promise>,

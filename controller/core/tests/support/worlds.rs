@@ -78,7 +78,7 @@ pub(crate) fn pod(name: &str) -> PodFacts {
     PodFacts {
         namespace: "apps".into(),
         name: name.into(),
-        uid: format!("uid-{name}"),
+        uid: format!("uid-{name}").into(),
         managed: true,
         grace_seconds: 30,
         ..PodFacts::default()

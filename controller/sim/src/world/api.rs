@@ -1,5 +1,7 @@
 //! The API and the Nodes.
 
+use ananke_core::text::Text;
+
 use super::{Actor, ApiFault, Host, Millis, Role, What, World};
 
 impl World {
@@ -126,7 +128,7 @@ impl World {
     /// The taint manager tells the pods of a Node that is gone to end; they stay `Terminating`
     /// until its kubelet is back.
     fn evict_all(&mut self, node: &str) {
-        let uids: Vec<String> = self
+        let uids: Vec<Text> = self
             .cluster
             .pods
             .iter()

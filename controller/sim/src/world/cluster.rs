@@ -6,6 +6,7 @@ use std::{
 use ananke_core::{
     marks::Mark,
     observe::{GitopsRef, SourceFacts},
+    text::Text,
 };
 use ananke_crds::policy::PowerPolicyStatus;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub struct Cluster {
     /// Workloads by `NAMESPACE/NAME`.
     pub workloads: BTreeMap<String, Workload>,
     /// Pods by UID.
-    pub pods: BTreeMap<String, Pod>,
+    pub pods: BTreeMap<Text, Pod>,
     /// `VolumeAttachment`s by the volume's name.
     pub attachments: BTreeMap<String, Attachment>,
     /// Nodes that hold a replica of a volume, by the volume's name, for storage that keeps them on
@@ -138,9 +139,9 @@ impl Workload {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Pod {
     /// Namespace.
-    pub namespace: String,
+    pub namespace: Text,
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// `NAMESPACE/NAME` of its workload.
     pub workload: String,
     /// Its node; `None` while it is pending.

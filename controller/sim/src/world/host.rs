@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ananke_core::{
     observe::{ActiveState, SnapshotFacts},
     step::Service,
+    text::Text,
 };
 use serde::{Deserialize, Serialize};
 
@@ -147,7 +148,7 @@ pub struct Host {
     /// Its Kubernetes service; a host without a role has none.
     pub service: Option<ServiceUnit>,
     /// Containers alive on it, by the UID of their pod.
-    pub containers: BTreeMap<String, Container>,
+    pub containers: BTreeMap<Text, Container>,
     /// The newest etcd snapshot on its disk.
     pub snapshot: Option<SnapshotFacts>,
     /// How far its clock is ahead, in milliseconds.

@@ -1,5 +1,7 @@
 //! What kubelets do: start and end containers. A running pod and its container are one thing.
 
+use ananke_core::text::Text;
+
 use super::{Actor, Container, Millis, What, World};
 
 impl World {
@@ -82,7 +84,7 @@ impl World {
     }
 
     pub(super) fn start_due_pods(&mut self) {
-        let due: Vec<String> = self
+        let due: Vec<Text> = self
             .cluster
             .pods
             .iter()
@@ -110,7 +112,7 @@ impl World {
         let (pod, daemon) = (container.pod.clone(), container.daemon);
         // A kubelet that stopped meanwhile starts nothing.
         let Some(host) = self.hosts.get_mut(&node).filter(|h| h.kubelet_works()) else { return };
-        host.containers.insert(uid.to_owned(), container);
+        host.containers.insert(uid.into(), container);
         self.tell(Actor::World, What::PodStarted { pod, node, daemon });
     }
 
@@ -161,7 +163,7 @@ impl World {
 /// What a kubelet is about to do.
 enum Order {
     /// Start the container of a pod.
-    Start(String),
+    Start(Text),
     /// Tell a container to end.
-    End { host: String, uid: String, ends: Millis, killed: bool, by: Actor },
+    End { host: String, uid: Text, ends: Millis, killed: bool, by: Actor },
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ananke_core::text::Text;
+
 use super::{Actor, Attachment, Ending, Millis, Pod, What, Workload, WorkloadKind, World};
 
 impl World {
@@ -74,22 +76,22 @@ impl World {
         });
         let has_volume = self.cluster.workloads.get(workload).is_some_and(|w| w.volume);
         let pod = Pod {
-            namespace: namespace.to_owned(),
+            namespace: namespace.into(),
             volume: has_volume.then(|| format!("pvc-{namespace}-{name}")),
-            name,
+            name: name.into(),
             workload: workload.to_owned(),
             node,
             created: self.now,
             starts: None,
             ending: None,
         };
-        self.cluster.pods.insert(uid, pod);
+        self.cluster.pods.insert(uid.into(), pod);
     }
 
     /// Binds pods that have waited long enough to a Node that is Ready and schedulable.
     pub(super) fn settle_schedule(&mut self) {
         let before = self.now.saturating_sub(self.laws.bind);
-        let pending: Vec<String> = self
+        let pending: Vec<Text> = self
             .cluster
             .pods
             .iter()
@@ -161,7 +163,7 @@ impl World {
 
     /// Takes away the objects of pods that were told to end and whose kubelet says they are gone.
     pub(super) fn settle_ended_pods(&mut self) {
-        let ended: Vec<String> = self
+        let ended: Vec<Text> = self
             .cluster
             .pods
             .iter()

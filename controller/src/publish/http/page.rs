@@ -239,13 +239,17 @@ fn busiest<'u>(
     };
     let stepping = units.clone().find_map(|unit| step(told, unit));
     stepping
-        .or_else(|| units.clone().filter(is_leaf).find_map(|unit| unit.message.clone()))
-        .or_else(|| units.filter_map(|unit| unit.message.clone()).last())
+        .or_else(|| units.clone().filter(is_leaf).find_map(message))
+        .or_else(|| units.filter_map(message).last())
 }
 
 /// What is going on at a unit: its step, else what there is to say.
 fn now(told: &Published, unit: &UnitStatus) -> Option<String> {
-    step(told, unit).or_else(|| unit.message.clone())
+    step(told, unit).or_else(|| message(unit))
+}
+
+fn message(unit: &UnitStatus) -> Option<String> {
+    unit.message.as_ref().map(ToString::to_string)
 }
 
 fn step(told: &Published, unit: &UnitStatus) -> Option<String> {

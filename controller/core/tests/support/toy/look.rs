@@ -99,7 +99,11 @@ impl World {
     }
 
     /// Sections without a step of ours follow by themselves.
-    pub(super) fn observed(&self, api: bool, now: Tick) -> BTreeMap<String, Seen<ObservedState>> {
+    pub(super) fn observed(
+        &self,
+        api: bool,
+        now: Tick,
+    ) -> BTreeMap<ananke_core::text::Text, Seen<ObservedState>> {
         let up = api && self.gitops.iter().all(|object| object.mark.is_none());
         let units = self.plant.graph.units().iter();
         let own = units.filter(|unit| super::super::worlds::has_observer(unit.kind));
