@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ananke_crds::explain::explain_field;
+use ananke_crds::{explain::explain_field, policy::SupplyStatus};
 
 use super::{
     args::{self, Args},
@@ -10,7 +10,7 @@ use super::{
     exit::{Exit, Failure},
     output::{Table, say, width, wrapped},
 };
-use crate::publish::Published;
+use crate::publish::{Published, span};
 
 pub(crate) fn explain(args: &Args, explain: &args::Explain) -> Result<Exit, Failure> {
     match explain.what.as_deref() {
@@ -72,6 +72,10 @@ fn explain_units(args: &Args, unit: Option<&str>) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Done);
     };
+    if let Some(supply) = supply(published, unit) {
+        explain_supply(published, supply);
+        return Ok(Exit::Done);
+    }
     let known = published.status.units.iter().find(|known| known.name == unit);
     let known = known.ok_or_else(|| nearest(published, unit))?;
     say!("{}: {}, wanted {}", known.name, known.state, known.wanted);
@@ -81,6 +85,29 @@ fn explain_units(args: &Args, unit: Option<&str>) -> Result<Exit, Failure> {
         published.live.scope.iter().for_each(|why| paragraph(1, why));
     }
     Ok(Exit::Done)
+}
+
+/// A supply by the name of its unit, or of its signal.
+fn supply<'p>(published: &'p Published, unit: &str) -> Option<&'p SupplyStatus> {
+    let name = unit.strip_prefix("supply/").or_else(|| unit.strip_prefix("ups/"))?;
+    published.status.supplies.iter().find(|supply| supply.name == name)
+}
+
+/// What a supply tells, how far it is believed, and what it asks for.
+fn explain_supply(published: &Published, supply: &SupplyStatus) {
+    let left = supply.runtime.map(|left| span(left.get().as_secs()));
+    let charge = supply.charge.map(|charge| charge.to_string());
+    let figures = [Some(supply.status.clone()), charge, left, supply.trust.clone()];
+    let figures: Vec<String> = figures.into_iter().flatten().collect();
+    say!("supply/{}: {}", supply.name, figures.join(", "));
+    let status = &published.status;
+    supply.message.iter().for_each(|doubt| paragraph(1, doubt));
+    if status.by.as_deref().and_then(|by| by.strip_prefix("ups/")) == Some(supply.name.as_str()) {
+        let target = status.effective_target.map(|target| target.to_string()).unwrap_or_default();
+        let cause = published.live.cause.as_deref().unwrap_or("its signal");
+        paragraph(1, &format!("asks for {target}: {cause}"));
+        published.live.scope.iter().for_each(|why| paragraph(1, why));
+    }
 }
 
 /// Walks from a unit to the roots: those wait on no other unit, and they are the answer.
@@ -115,7 +142,10 @@ fn root(published: &Published, unit: &str) -> Option<String> {
 }
 
 fn nearest(published: &Published, unit: &str) -> Failure {
-    let names: Vec<&str> = published.status.units.iter().map(|unit| unit.name.as_str()).collect();
+    let supplies: Vec<String> =
+        published.status.supplies.iter().map(|supply| format!("supply/{}", supply.name)).collect();
+    let units = published.status.units.iter().map(|unit| unit.name.as_str());
+    let names: Vec<&str> = units.chain(supplies.iter().map(String::as_str)).collect();
     let alike: Vec<&str> = names
         .iter()
         .filter(|name| {

@@ -29,6 +29,18 @@ fn why_a_signal_reaches_as_far_as_it_does() {
         sentence.starts_with("Off: titan-23, titan-24; the rest is up")
     });
     assert_eq!(condition(&off, "Ready"), "True");
+    for name in ["supply/statera", "ups/statera"] {
+        let told = stage.run(&["explain", name]).done();
+        let lines: Vec<&str> = told.lines().map(str::trim).collect();
+        assert!(lines[0].starts_with("supply/statera: OB DISCHRG, "), "{told}");
+        assert!(lines[1].starts_with("asks for poweroff: statera: "), "{told}");
+        assert_eq!(lines[2], why, "{told}");
+        narrow(&told);
+    }
+    let told = stage.run(&["explain", "supply/pyrphoros"]).done();
+    assert_eq!(told.lines().count(), 1, "it asks for nothing: {told}");
+    let told = stage.run(&["explain", "supply/pyr"]).told(2);
+    assert!(told.contains("ananke explain supply/pyrphoros"), "{told}");
     let plan = stage.run(&["plan", "-o", "json"]).json();
     assert_eq!(plan["scope"], serde_json::json!([why]));
     let other = stage.run(&["explain", "host/titan-04"]).done();
