@@ -120,8 +120,9 @@ fn supplies(told: &Published) -> String {
     }
     let mut rows = String::new();
     for supply in &told.status.supplies {
-        let charge = supply.charge.map(|charge| charge.to_string()).unwrap_or_default();
-        let runtime = supply.runtime.map(|left| span(left.get().as_secs())).unwrap_or_default();
+        let charge = supply.charge.map(|charge| figure(&charge.to_string())).unwrap_or_default();
+        let runtime = supply.runtime.map(|left| span(left.get().as_secs()));
+        let runtime = runtime.map(|left| figure(&left)).unwrap_or_default();
         let _ = write!(
             rows,
             "<tr><th>{}</th><td>{}</td><td>{charge}</td><td>{runtime}</td><td>{}</td></tr>",
@@ -134,6 +135,12 @@ fn supplies(told: &Published) -> String {
         "<section><h2>Supplies</h2><table><thead><tr><th>Name</th><th>Status</th><th>Charge</th>\
          <th>Runtime</th><th>Trust</th></tr></thead><tbody>{rows}</tbody></table></section>"
     )
+}
+
+/// A figure for a narrow cell: a number stays with its unit, so `19 min 59 s` breaks once at most.
+fn figure(text: &str) -> String {
+    let words: Vec<&str> = text.split(' ').collect();
+    words.chunks(2).map(|pair| pair.join("\u{a0}")).collect::<Vec<_>>().join(" ")
 }
 
 /// A machine is one row, what runs on it beside it in the order of the way up.
@@ -279,5 +286,12 @@ mod tests {
     #[test]
     fn nothing_of_a_name_becomes_markup() {
         assert_eq!(escaped("<b a='\"'>&"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;");
+    }
+
+    #[test]
+    fn a_number_stays_with_its_unit() {
+        assert_eq!(figure("19 min 59 s"), "19\u{a0}min 59\u{a0}s");
+        assert_eq!(figure("98 %"), "98\u{a0}%");
+        assert_eq!(figure(""), "");
     }
 }
