@@ -359,6 +359,7 @@ fn is_worth_a_sync(journal: &Journal, decision: &Decision) -> bool {
         || !decision.paused.is_empty()
         || !decision.lasted.is_empty()
         || !decision.off.is_empty()
+        || !decision.back.is_empty()
         || decision.own_wanted_up
         || journal.run.as_ref().map(|run| run.path) != decision.way.map(|way| way.path)
         || decision.supplies.iter().any(|(name, memory)| {

@@ -66,6 +66,7 @@ pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision
         ended: turns.ended,
         paused: turns.paused,
         off: evidence::news(&walk),
+        back: evidence::back(&view),
         lasted: turns.lasted,
         way: way(&walk),
         look_again: if busy { LOOK_AGAIN_BUSY } else { LOOK_AGAIN_CALM },

@@ -72,6 +72,10 @@ pub struct Decision {
     /// Hosts that are proven off from now on, or no longer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub off: BTreeMap<String, bool>,
+    /// Hosts that are seen on again after our poweroff: they have booted by another hand, or never
+    /// went.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back: Vec<String>,
     /// Whether this host is wanted up again after it was powered off.
     pub own_wanted_up: bool,
     /// Look again after this long at the latest.

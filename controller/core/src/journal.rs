@@ -53,6 +53,9 @@ pub enum Event {
         /// Hosts that are proven off from now on, or no longer.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         off: BTreeMap<String, bool>,
+        /// Hosts that are seen on again after our poweroff.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        back: Vec<String>,
         /// Whether this host is no longer asked to go off.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         own_wanted_up: bool,
@@ -189,12 +192,25 @@ pub struct HostMemory {
     /// When we last sent a poweroff to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub powered_off: Option<Tick>,
+    /// Whether it was seen on since, booted anew or never gone: it falls silent for another reason
+    /// than that poweroff.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub back: bool,
     /// When we last woke it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub woken: Option<Tick>,
     /// When it was proven off; nothing has been heard of it since, and we have not woken it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proven_off: Option<Tick>,
+}
+
+impl HostMemory {
+    /// When we sent the poweroff that its silence may come of: it was not seen on since, nor have we
+    /// woken it.
+    pub fn sent_off(&self) -> Option<Tick> {
+        let is_woken = |sent: Tick| self.woken.is_some_and(|woken| woken >= sent);
+        self.powered_off.filter(|sent| !self.back && !is_woken(*sent))
+    }
 }
 
 impl Event {
@@ -208,6 +224,7 @@ impl Event {
             ended: decision.ended.clone(),
             paused: decision.paused.clone(),
             off: decision.off.clone(),
+            back: decision.back.clone(),
             own_wanted_up: decision.own_wanted_up,
             batteries: changed(&journal.batteries, &decision.batteries),
             lasted: decision.lasted.clone(),
@@ -237,6 +254,7 @@ impl Journal {
                 ended,
                 paused,
                 off,
+                back,
                 own_wanted_up,
                 batteries,
                 lasted,
@@ -258,6 +276,9 @@ impl Journal {
                 for (host, is_off) in off {
                     let memory = self.hosts.entry(host.clone()).or_default();
                     memory.proven_off = is_off.then_some(*at);
+                }
+                for host in back {
+                    self.hosts.entry(host.clone()).or_default().back = true;
                 }
                 if *own_wanted_up {
                     self.own_off = false;
@@ -339,7 +360,8 @@ impl Journal {
         tries.ended = None;
         match &step.action {
             Action::PowerOff { host } => {
-                self.hosts.entry(host.clone()).or_default().powered_off = Some(at);
+                let memory = self.hosts.entry(host.clone()).or_default();
+                (memory.powered_off, memory.back) = (Some(at), false);
             }
             Action::PowerOffSelf { .. } => self.own_off = true,
             // From now on it may be set, whatever becomes of the call.

@@ -80,6 +80,7 @@ struct Expect {
     #[serde(default)]
     signals: BTreeMap<String, String>,
     episode: Option<String>,
+    back: Option<Vec<String>>,
 }
 
 /// Puts `value` where a dotted path points to, through what is seen.
@@ -355,6 +356,9 @@ fn judge(case: &Case) -> Vec<String> {
         let held = if decision.effective.held { " held" } else { "" };
         let found = format!("{} by {}{held}", decision.effective.target, decision.effective.by);
         verdict.same("effective", expected, &found);
+    }
+    if let Some(back) = &case.expect.back {
+        verdict.same("back", &back.join(" "), &decision.back.join(" "));
     }
     verdict.scope(&case.expect);
     verdict.steps(&case.expect);

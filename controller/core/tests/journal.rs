@@ -9,19 +9,23 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod support;
+
 use std::time::Duration;
 
 use ananke_core::{
+    decide::decide,
     journal::{Event, HostMemory, Journal, Turn},
+    seen::{Seen, Unseen},
     signals::{Cause, Phase, SupplyMemory, Trigger},
     step::{Action, Outcome, PlannedStep, Rung, Service},
     table::Wanted,
     time::Tick,
 };
-
-const fn at(seconds: u64) -> Tick {
-    Tick::from_millis(seconds * 1000)
-}
+use support::{
+    at,
+    worlds::{NOW, running},
+};
 
 fn started(boot: &str, seconds: u64) -> Event {
     Event::Started { boot_id: boot.into(), at: at(seconds) }
@@ -146,6 +150,62 @@ fn a_wake_voids_what_was_proven() {
     journal.apply(&begun(0, 30, "host/n1", Rung::Wake, wake));
     let woken = HostMemory { woken: Some(at(30)), ..HostMemory::default() };
     assert_eq!(journal.hosts["n1"], woken);
+}
+
+/// The state of `host/n1` after so many seconds of silence, with its Node's lease fresh or not. Our
+/// poweroff was sent so many seconds ago; then it was looked at, and said how long it has been up.
+fn state_in_silence(sent: u64, looked: u64, uptime: u64, silent: u64, lease: bool) -> String {
+    let plant = support::plant(&support::policy("small"));
+    let mut still = running(&plant);
+    let sent = Tick::from_millis(NOW.as_millis() - sent * 1000);
+    let look = Tick::from_millis(NOW.as_millis() - looked * 1000);
+    still
+        .journal
+        .hosts
+        .insert("n1".into(), HostMemory { powered_off: Some(sent), ..HostMemory::default() });
+    let seen = still.snapshot.hosts.get_mut("n1").unwrap();
+    let mut facts = seen.value().unwrap().clone();
+    facts.uptime_seconds = uptime;
+    *seen = Seen::known(facts, look);
+    still.snapshot.now = look;
+    let decision = decide(&plant, &still.journal, &still.snapshot);
+    still.journal.apply(&support::decided(&still.journal, &decision));
+    let since = Tick::from_millis(NOW.as_millis() - silent * 1000);
+    still.snapshot.hosts.insert("n1".into(), Seen::unknown(Unseen::Silent, since));
+    let nodes = &mut still.snapshot.cluster.value_mut().unwrap().nodes;
+    nodes.get_mut("n1").unwrap().lease_fresh = lease;
+    still.snapshot.now = NOW;
+    let decision = decide(&plant, &still.journal, &still.snapshot);
+    decision.units.into_iter().find(|unit| unit.name == "host/n1").unwrap().state.into_owned()
+}
+
+/// The longest halt of the policy is 90 s, and a boot may take ten minutes more.
+#[test]
+fn a_poweroff_of_before_it_was_seen_on_again_proves_nothing() {
+    for (sent, looked, uptime, silent, lease, state) in [
+        // It booted: silence is its path's, or a freeze.
+        (3_000, 1_000, 1_500, 300, true, "unknown"),
+        (3_000, 1_000, 1_500, 300, false, "unknown"),
+        (3_000, 1_000, 1_500, 691, true, "unknown"),
+        (3_000, 1_000, 1_500, 691, false, "down"),
+        // It had booted before the longest halt was over.
+        (200, 150, 20, 100, false, "unknown"),
+        // It never went.
+        (3_000, 1_000, 9_000, 300, false, "unknown"),
+        // It was on its way, and is off.
+        (200, 150, 9_000, 100, false, "down"),
+        (120, 110, 9_000, 95, true, "down"),
+        // It has booted, and nobody has heard it since: its Node tells.
+        (3_000, 3_001, 9_000, 2_999, true, "unknown"),
+        (3_000, 3_001, 9_000, 2_999, false, "down"),
+        // Looked at before the poweroff.
+        (200, 201, 20, 200, false, "down"),
+        // Up for longer than the poweroff is ago, but for less than a second.
+        (200, 150, 50, 100, false, "down"),
+    ] {
+        let found = state_in_silence(sent, looked, uptime, silent, lease);
+        assert_eq!(found, state, "{sent} {looked} {uptime} {silent} {lease}");
+    }
 }
 
 #[test]

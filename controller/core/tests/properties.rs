@@ -145,6 +145,7 @@ fn world(plant: &Plant, throws: &[u8]) -> (Snapshot, Journal) {
             let tick = dice.tick();
             let memory = HostMemory {
                 powered_off: Some(tick),
+                back: dice.of(&[false, false, true]),
                 woken: dice.of(&[None, Some(NOW)]),
                 proven_off: None,
             };

@@ -45,6 +45,7 @@ fn decision_is_news(before: &Decision, after: &Decision) -> bool {
         lasted: _,
         way: _,
         off: _,
+        back: _,
         own_wanted_up: _,
         look_again: _,
     } = after;

@@ -80,6 +80,7 @@ mod tests {
             ended: Vec::new(),
             paused: Vec::new(),
             off: BTreeMap::new(),
+            back: Vec::new(),
             own_wanted_up: false,
             batteries: BTreeMap::new(),
             lasted: Vec::new(),

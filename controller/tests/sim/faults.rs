@@ -8,7 +8,7 @@ use ananke_sim::world::{ApiFault, CommandFault, Fate, Host, HostFault, What, Wor
 
 use crate::{
     scenes::SMALL,
-    stage::{Stage, all_off, condition, is_stopped, play, survives},
+    stage::{Stage, all_off, condition, is_stopped, is_up, play, survives},
 };
 
 fn breaks(host: &str, fault: HostFault) -> Fate {
@@ -99,6 +99,32 @@ fn small_host_that_refuses_our_key() {
 fn small_host_behind_a_filter() {
     play("small_host_behind_a_filter", SMALL, async |stage: &mut Stage| {
         closed_host(stage, HostFault::SshCut).await;
+    });
+}
+
+/// Nobody hears it since it was switched on again by another hand. Its silence is not that of our
+/// poweroff of long ago.
+#[test]
+fn small_host_switched_on_by_hand_behind_a_filter() {
+    play("small_host_switched_on_by_hand_behind_a_filter", SMALL, async |stage: &mut Stage| {
+        stage.arrives(Target::Running, 30).await;
+        stage.declare(Target::Poweroff);
+        stage.arrives(Target::Poweroff, 500).await;
+        stage.edit("suspend", "true");
+        for host in ["server-0", "agent-0", "agent-1"] {
+            stage.fate(&Fate::PressPower { host: host.into() });
+        }
+        stage.until("all is up again", 300, is_up).await;
+        // At rest they are looked at once a minute.
+        stage.pass(Duration::from_secs(90)).await;
+        stage.fate(&breaks("agent-0", HostFault::SshCut));
+        stage.pass(Duration::from_secs(120)).await;
+        stage.edit("suspend", "false");
+        stage.pass(Duration::from_secs(1_800)).await;
+        let serves = stage.look(|world| world.hosts["server-0"].kubelet_works());
+        stage.check(serves, "the server was stopped before an agent that still runs");
+        stage.fate(&repaired("agent-0"));
+        stage.until("every host is off", 900, all_off).await;
     });
 }
 

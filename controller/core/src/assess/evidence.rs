@@ -1,10 +1,12 @@
 //! Evidence that a host is off. Silence is not it: a host that halts is silent long before it is
 //! off, one that boots is silent too, one behind a dead path is silent for ever.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{State, View};
 use crate::{
+    journal::HostMemory,
+    observe::SystemState,
     seen::{Seen, Unseen},
     signals::{Power, power_of},
     time::Tick,
@@ -12,14 +14,17 @@ use crate::{
     walk::Walk,
 };
 
+/// A Node's lease counts as fresh for so long after it was renewed last.
+const LEASE_GRACE: Duration = Duration::from_secs(40);
+
 /// Whether a host is proven off.
 ///
 /// Proof is silence that began after our poweroff, with its path up, for longer than the longest
-/// halt, with no wake by us and no return of mains on its supply since. With no such history,
-/// silence for longer than the longest boot *and* halt. What refuses us or shows another key is
-/// not silent, and of one whose Node renews its lease only the way to it is cut. What was proven
-/// stays proven, also for a daemon that was restarted since and hears nobody because the way to it
-/// is off too, until it is heard, woken, or mains return.
+/// halt, with no wake by us and no return of mains on its supply since; nor was it seen on since.
+/// With no such history, silence for longer than the longest boot *and* halt. What refuses us or
+/// shows another key is not silent, and of one whose Node renews its lease only the way to it is
+/// cut. What was proven stays proven, also for a daemon that was restarted since and hears nobody
+/// because the way to it is off too, until it is heard, woken, or mains return.
 pub(super) fn is_proven_off(view: &View<'_>, host: usize) -> bool {
     let Some(Seen::Unknown { why: Unseen::Silent | Unseen::PathDown, since }) = view.facts(host)
     else {
@@ -27,14 +32,15 @@ pub(super) fn is_proven_off(view: &View<'_>, host: usize) -> bool {
     };
     let Some(name) = view.plant.hosts.get(host).map(|host| &host.name) else { return false };
     let memory = view.journal.hosts.get(name);
-    let is_void = |then: Option<Tick>, sent: Tick| then.is_some_and(|then| then >= sent);
     let woken = memory.and_then(|memory| memory.woken);
     let returned = mains_returned(view, host);
     let sent = memory
-        .and_then(|memory| memory.powered_off)
-        .filter(|sent| !is_void(woken, *sent) && !is_void(returned, *sent));
-    // A lease outlives a host by its grace, so it says nothing against our own poweroff.
-    if sent.is_none() && view.node(host).is_some_and(|node| node.lease_fresh) {
+        .and_then(HostMemory::sent_off)
+        .filter(|sent| returned.is_none_or(|returned| returned < *sent));
+    // A lease outlives its host by its grace: for that long it says nothing against our poweroff.
+    let outlives = view.plant.shutdown.longest_halt.saturating_add(LEASE_GRACE);
+    let is_over = |sent: Tick| view.snapshot.now.since(sent) > outlives;
+    if sent.is_none_or(is_over) && view.node(host).is_some_and(|node| node.lease_fresh) {
         return false;
     }
     if let Some(proven) = memory.and_then(|memory| memory.proven_off)
@@ -70,6 +76,30 @@ pub(crate) fn news(walk: &Walk<'_>) -> BTreeMap<String, bool> {
         (is_off != proven.is_some() && !is_unseen).then(|| (name.clone(), is_off))
     });
     news.collect()
+}
+
+/// The hosts that are seen on although we powered them off: booted by another hand since, or still
+/// there once the longest halt is over, which no poweroff of then explains.
+pub(crate) fn back(view: &View<'_>) -> Vec<String> {
+    let hosts = view.plant.hosts.iter().enumerate().filter(|(at, host)| {
+        let memory = view.journal.hosts.get(&host.name);
+        let sent = memory.and_then(HostMemory::sent_off);
+        sent.is_some_and(|sent| {
+            has_booted_since(view, *at, sent) == Some(true) || is_there(view, *at, sent)
+        })
+    });
+    hosts.map(|(_, host)| host.name.clone()).collect()
+}
+
+fn is_there(view: &View<'_>, host: usize, sent: Tick) -> bool {
+    let Some(Seen::Known { value, at }) = view.facts(host) else { return false };
+    value.system != SystemState::Stopping && at.since(sent) > view.plant.shutdown.longest_halt
+}
+
+/// Whether a host has booted since then, if it answers. Seconds that it tells are whole ones.
+pub(crate) fn has_booted_since(view: &View<'_>, host: usize, then: Tick) -> Option<bool> {
+    let Some(Seen::Known { value, at }) = view.facts(host) else { return None };
+    Some(Duration::from_secs(value.uptime_seconds.saturating_add(1)) <= at.since(then))
 }
 
 /// Until when the way to a host was up: silence of after that proves nothing, and what was proven

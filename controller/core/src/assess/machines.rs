@@ -42,7 +42,9 @@ fn silent_host(view: &View<'_>, host: usize, name: &str, why: Unseen) -> State {
         {
             State::Moving(Direction::Up)
         }
-        (Some(off), _) if recent(off, halting) => State::Moving(Direction::Down),
+        _ if memory.sent_off().is_some_and(|sent| recent(sent, halting)) => {
+            State::Moving(Direction::Down)
+        }
         _ => State::Unknown(why),
     }
 }

@@ -97,7 +97,7 @@ fn held_in_place(walk: &Walk<'_>, unit: &Unit) -> Option<(Reason, String)> {
 fn is_doomed(walk: &Walk<'_>, unit: &Unit, row: &Row) -> bool {
     let (plant, snapshot) = (walk.view.plant, walk.view.snapshot);
     let Some(plan) = unit.host.and_then(|host| plant.hosts.get(host)) else { return false };
-    let facts = unit.host.and_then(|host| walk.view.facts(host)).and_then(Seen::value);
+    let has_booted = |then| evidence::has_booted_since(walk.view, unit.host?, then);
     let needed = plant.shutdown.longest_halt + row.tail;
     let is_short = |supply: &usize| {
         let supply = plant.supplies.get(*supply)?;
@@ -105,9 +105,8 @@ fn is_doomed(walk: &Walk<'_>, unit: &Unit, row: &Row) -> bool {
         let memory = walk.view.journal.supplies.get(&supply.name);
         let went = memory.and_then(|memory| memory.went);
         let since = went.or_else(|| evidence::returned(walk.view, &supply.name))?;
-        let has_booted = Duration::from_secs(facts?.uptime_seconds) < snapshot.now.since(since);
         let is_low = seen.value()?.charge_percent? < supply.trigger_min_charge;
-        Some(is_low && !has_booted && stored(seen)? < needed)
+        Some(is_low && !has_booted(since)? && stored(seen)? < needed)
     };
     plan.wakes
         && !plan.supplies.is_empty()

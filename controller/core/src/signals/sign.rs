@@ -26,7 +26,7 @@ pub fn second_sign(
             snapshot.hosts.get(name),
             Some(Seen::Unknown { why: Unseen::Silent, since }) if *since >= outage
         );
-        let by_us = journal.hosts.get(name).is_some_and(|host| host.powered_off.is_some());
+        let by_us = journal.hosts.get(name).is_some_and(|host| host.sent_off().is_some());
         is_silent && !by_us
     };
     // One that another supply feeds too did not fall silent for want of this one.

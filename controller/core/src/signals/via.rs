@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Gate, Phase, SupplyMemory};
 use crate::{
-    assess::{State, View},
+    assess::{State, View, evidence::has_booted_since},
     journal::HostMemory,
     plant::{HostPlan, SupplyPlan},
     seen::Seen,
@@ -47,15 +47,12 @@ pub(crate) fn unheard(
         memory.last_heard.is_none_or(|heard| heard <= halted)
     };
     let off = off.filter(|off| ends_with(*off));
-    let facts = view.facts(at).and_then(Seen::value);
-    Some(match (view.host(at), off, facts) {
-        (State::Up, Some(off), Some(facts))
-            if Duration::from_secs(facts.uptime_seconds) < view.snapshot.now.since(off) =>
-        {
+    Some(match (view.host(at), off) {
+        (State::Up, Some(off)) if has_booted_since(view, at, off) == Some(true) => {
             Unheard::HostBooted
         }
-        (State::Up, ..) => Unheard::Silent,
-        (_, off, _) => Unheard::HostAway { by_us: off.is_some() },
+        (State::Up, _) => Unheard::Silent,
+        (_, off) => Unheard::HostAway { by_us: off.is_some() },
     })
 }
 

@@ -247,13 +247,13 @@ pub(crate) fn off(plant: &Plant) -> Still {
     let mut still = cluster_down(plant);
     for (name, seen) in &mut still.snapshot.hosts {
         *seen = Seen::unknown(Unseen::Silent, at(9_000));
-        let memory = HostMemory { powered_off: Some(at(8_990)), woken: None, proven_off: None };
+        let memory = HostMemory { powered_off: Some(at(8_990)), ..HostMemory::default() };
         still.journal.hosts.insert(name.clone(), memory);
     }
     // What carries a path went off last, so that the silence behind it was heard through it.
     for carrier in plant.paths.iter().filter_map(|path| plant.hosts.get(path.host?)) {
         still.snapshot.hosts.insert(carrier.name.clone(), Seen::unknown(Unseen::Silent, at(9_500)));
-        let memory = HostMemory { powered_off: Some(at(9_490)), woken: None, proven_off: None };
+        let memory = HostMemory { powered_off: Some(at(9_490)), ..HostMemory::default() };
         still.journal.hosts.insert(carrier.name.clone(), memory);
     }
     still
