@@ -198,7 +198,7 @@ fn what_was_learned_is_in_the_journal() {
     #[serde(tag = "line")]
     enum Line {
         State { journal: Box<Journal> },
-        Event { event: Event },
+        Event { event: Box<Event> },
     }
     let back = |line: &Line| -> Line {
         let text = serde_json::to_string(line).unwrap();
@@ -211,7 +211,7 @@ fn what_was_learned_is_in_the_journal() {
     kept.world.mains("ups", false);
     let read = loop {
         let (mut read, decision) = (kept.world.journal.clone(), kept.world.round());
-        let event = Event::decided(&read, &decision);
+        let event = Box::new(Event::decided(&read, &decision));
         let Line::Event { event: same } = back(&Line::Event { event: event.clone() }) else {
             panic!("an event is read back as an event")
         };

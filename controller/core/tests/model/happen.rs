@@ -92,6 +92,10 @@ impl Cluster {
                 let machine = &mut state.world.machines[*place];
                 (machine.power, machine.is_secretly_on) = (Power::Booting, true);
             }
+            Move::Lost(place) => {
+                state.world.machines[*place].is_lost = true;
+                state.world.follow(plant);
+            }
             Move::Decide | Move::DecideWithout(_) | Move::DecideBefore(_) => {
                 panic!("a decision is no happening")
             }

@@ -23,9 +23,12 @@ mod wrong;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ananke_core::{decide::decide, plant::Plant};
+use ananke_core::{
+    decide::decide,
+    plant::{Plant, Role},
+};
 use ananke_crds::policy::{PowerPolicy, Target};
-use model::{Budget, Cluster, Decide};
+use model::{Budget, Cluster, Decide, Faults};
 use promises::IT_RESTS;
 use rest::Calm;
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
@@ -34,6 +37,7 @@ use world::{Battery, Hold, World};
 const ONE_AGENT: &str = include_str!("one-agent.yaml");
 const TWO_AGENTS: &str = include_str!("two-agents.yaml");
 const THREE_SERVERS: &str = include_str!("three-servers.yaml");
+const THREE_SERVERS_AN_AGENT: &str = include_str!("three-servers-an-agent.yaml");
 
 /// A cluster of a document, as the program compiles it, in which everything is up.
 fn cluster(document: &str, outages: u8, faults: u8, wishes: u8) -> Cluster {
@@ -45,9 +49,11 @@ fn cluster(document: &str, outages: u8, faults: u8, wishes: u8) -> Cluster {
     });
     Cluster {
         may_fail: (0..plants[0].supplies.len()).collect(),
+        may_be_lost: servers(&plants[0]),
         plants,
         decide,
         budget: Budget { outages, faults, wishes },
+        faults: Faults::AllButLoss,
         begins: |plant| World::running(plant, normal::NOW),
         wishes: &Target::ALL,
         calls_are_slow: false,
@@ -55,6 +61,12 @@ fn cluster(document: &str, outages: u8, faults: u8, wishes: u8) -> Cluster {
         calm: Arc::new(Calm::new()),
         avoid: BTreeSet::new(),
     }
+}
+
+/// The places of the servers among the machines.
+fn servers(plant: &Plant) -> Vec<usize> {
+    let hosts = world::hosts(plant).enumerate();
+    hosts.filter(|(_, (_, host))| host.role == Role::Server).map(|(at, _)| at).collect()
 }
 
 /// A promise that is not kept, and the shortest way there that was found.
@@ -200,10 +212,37 @@ fn three_servers() {
 }
 
 #[test]
+fn a_server_fails() {
+    holds("three servers on two supplies, an outage, a server that fails", || Cluster {
+        faults: Faults::OfServers,
+        ..cluster(THREE_SERVERS, 1, 1, 0)
+    });
+}
+
+#[test]
+fn a_server_is_lost_and_an_agent_is_not() {
+    holds("three servers and an agent on two supplies, an outage, a server is lost", || Cluster {
+        faults: Faults::Losses,
+        ..cluster(THREE_SERVERS_AN_AGENT, 1, 1, 0)
+    });
+}
+
+/// One on each supply; `s2` is there for nothing but what `s1` is.
+#[test]
+fn two_servers_are_lost() {
+    holds("three servers on two supplies, an outage, two servers are lost", || Cluster {
+        faults: Faults::Losses,
+        may_be_lost: vec![0, 2],
+        ..cluster(THREE_SERVERS, 1, 2, 0)
+    });
+}
+
+#[test]
 fn wrong_decisions_are_found() {
     let outage = || cluster(ONE_AGENT, 1, 0, 0);
     let wish = || cluster(ONE_AGENT, 0, 0, 2);
     let slow = || Cluster { calls_are_slow: true, ..outage() };
+    let a_loss = || Cluster { faults: Faults::Losses, ..cluster(THREE_SERVERS, 1, 1, 0) };
     let theirs = || Cluster { begins: with_a_persons_holds, ..outage() };
     let order = "2: nothing stops before what needs it is down";
     breaks(order, "server/s1 stop", wrong::servers_beside_agents, outage);
@@ -218,6 +257,8 @@ fn wrong_decisions_are_found() {
     breaks(battery, "", wrong::starts_on_battery, outage);
     let others = "7: nothing that a person cordoned or suspended is touched";
     breaks(others, "gitops resume", wrong::all_suspends_are_ours, theirs);
+    let quorum = "4: the quorum stays while the API is wanted";
+    breaks(quorum, "server/s3 stop", wrong::the_unheard_serve, a_loss);
     breaks("9: no unit has two steps in flight", "", wrong::nothing_is_in_flight, slow);
     breaks("2: on the way down nothing goes up", "", wrong::turns_round, wish);
 }

@@ -11,7 +11,7 @@ use ananke_core::{
     decision::Decision,
     journal::{Event, Journal},
     observe::Snapshot,
-    plant::Plant,
+    plant::{Plant, Role},
     text::Text,
 };
 use ananke_crds::policy::Target;
@@ -89,6 +89,20 @@ pub(crate) enum Move {
     Crashes(usize),
     /// A host that halts reboots instead.
     Reboots(usize),
+    /// A host is off from one moment to the next, and never comes back.
+    Lost(usize),
+}
+
+/// What can go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Faults {
+    /// All but the loss of a host.
+    AllButLoss,
+    /// A host that is lost; or a server that crashes, reboots instead of going off, is not heard, is
+    /// switched on by others, or does not answer a call.
+    OfServers,
+    /// A host that is lost.
+    Losses,
 }
 
 /// One state: the world, and what is remembered.
@@ -155,12 +169,15 @@ pub(crate) struct Cluster {
     pub(crate) plants: [Plant; 3],
     pub(crate) decide: Decide,
     pub(crate) budget: Budget,
+    pub(crate) faults: Faults,
     /// The world in the beginning.
     pub(crate) begins: fn(&Plant) -> World,
     /// Targets that a person may declare.
     pub(crate) wishes: &'static [Target],
     /// Supplies whose mains may go.
     pub(crate) may_fail: Vec<usize>,
+    /// Hosts that may be lost for good.
+    pub(crate) may_be_lost: Vec<usize>,
     /// Whether something else may go on while a call is under way that does not hang.
     pub(crate) calls_are_slow: bool,
     /// How far batteries run down.
@@ -247,6 +264,7 @@ impl Cluster {
         let plant = self.plant(state.declared);
         for (at, machine) in state.world.machines.iter().enumerate() {
             match machine.power {
+                Power::Off if machine.is_lost => {}
                 Power::Off if state.world.is_fed(hosts(plant).nth(at).unwrap().1) => {
                     moves.push(Move::BootsByItself(at));
                 }
@@ -285,6 +303,28 @@ impl Cluster {
         moves.extend(races.map(|event| Move::DecideBefore(Box::new(event.clone()))));
     }
 
+    fn losses(&self, state: &State, moves: &mut Vec<Move>) {
+        let there = self.may_be_lost.iter().filter(|at| !state.world.machines[**at].is_lost);
+        moves.extend(there.map(|at| Move::Lost(*at)));
+    }
+
+    fn is_of_a_server(&self, state: &State, event: &Move) -> bool {
+        let plant = self.plant(state.declared);
+        let is_server = |at: usize| hosts(plant).nth(at).unwrap().1.role == Role::Server;
+        match event {
+            Move::Crashes(at) | Move::Reboots(at) | Move::BootsByItself(at) => is_server(*at),
+            Move::DecideWithout(Lost::Host(at)) => is_server(*at),
+            Move::Hangs(id) => {
+                let unit = &state.journal.in_flight[id].step.unit;
+                unit.starts_with("server/")
+                    || hosts(plant).enumerate().any(|(at, (_, host))| {
+                        is_server(at) && *unit == format!("host/{}", host.name)
+                    })
+            }
+            _ => false,
+        }
+    }
+
     fn next(&self, state: &State, event: &Move) -> State {
         let mut next = state.clone();
         let is_fault = match event {
@@ -309,6 +349,9 @@ impl Cluster {
             _ => self.happen(&mut next, event, soon(2)),
         }
         next.settle(soon(4));
+        if next.journal_print == state.journal_print {
+            next.journal = Arc::clone(&state.journal);
+        }
         // Nothing came of it: it need not be looked at again before something happens.
         next.looked = matches!(event, Move::Decide) && next.journal_print == before;
         next
@@ -374,7 +417,13 @@ impl Model for Cluster {
         }
         let owed = self.owed(state);
         if state.budget.faults > 0 {
-            self.faults(state, &owed, moves);
+            if self.faults != Faults::Losses {
+                self.faults(state, &owed, moves);
+            }
+            if self.faults != Faults::AllButLoss {
+                moves.retain(|event| self.is_of_a_server(state, event));
+                self.losses(state, moves);
+            }
         }
         self.calm.visit(self, state);
         if !self.calls_are_slow && matches!(owed[..], [Move::Return(_)]) {
@@ -390,7 +439,7 @@ impl Model for Cluster {
 
     fn next_state(&self, state: &State, event: Move) -> Option<State> {
         let next = self.next(state, &event);
-        self.calm.follow(state, &event, &next);
+        self.calm.follow(self, state, &event, &next);
         Some(next)
     }
 

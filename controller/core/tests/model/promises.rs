@@ -108,8 +108,10 @@ impl Asks<'_> {
             if open.any(|flight| flight.step.unit == step.unit) {
                 return Some(Promise::OneStepAtATime);
             }
-            let is_server =
-                matches!(step.action, Action::StopService { service: Which::Server, .. });
+            let is_server = match &step.action {
+                Action::StopService { host, service: Which::Server } => self.serves(host),
+                _ => false,
+            };
             servers_stopped += usize::from(is_server);
             self.broken_by_step(&step.action, servers_stopped)
         })
@@ -201,6 +203,21 @@ impl Asks<'_> {
         (object == OBJECTS[0] && apps == Hold::Ours).then_some(Promise::OrderOnTheWayDown)
     }
 
+    /// Servers that still serve and that a call under way stops.
+    fn stopping(&self) -> usize {
+        let flights = self.journal.in_flight.values();
+        let stops = flights.filter(|flight| match &flight.step.action {
+            Action::StopService { host, service: Which::Server } => self.serves(host),
+            _ => false,
+        });
+        stops.count()
+    }
+
+    fn serves(&self, host: &str) -> bool {
+        let (_, machine) = self.host(host);
+        machine.power == Power::On && machine.service == Service::Active
+    }
+
     fn stops(&self, host: &str, service: Which, stops: usize) -> Option<Promise> {
         let (plan, machine) = self.host(host);
         if self.is_spent(plan) || !self.seen.api(self.plant) {
@@ -209,9 +226,8 @@ impl Asks<'_> {
         if machine.pods != Pods::None {
             return Some(Promise::OrderOnTheWayDown);
         }
-        let serves = machine.power == Power::On && machine.service == Service::Active;
-        let left = self.seen.serving(self.plant).saturating_sub(stops);
-        if service == Which::Agent || !serves || left >= quorum(self.plant) {
+        let left = self.seen.serving(self.plant).saturating_sub(stops + self.stopping());
+        if service == Which::Agent || !self.serves(host) || left >= quorum(self.plant) {
             return None;
         }
         // This one takes the API away.

@@ -11,11 +11,16 @@ use std::{
     sync::Mutex,
 };
 
+use ananke_core::{
+    journal::InFlight,
+    plant::{HostPlan, Role},
+    step::Action,
+};
 use ananke_crds::policy::Target;
 
 use super::{
     model::{Cluster, Move, State},
-    world::Battery,
+    world::{Battery, Machine, place, quorum},
 };
 
 /// What is claimed of a state if nothing fails from here on.
@@ -27,14 +32,19 @@ pub(crate) enum Claim {
     Dark,
 }
 
-/// Between these nothing is claimed: mains come back, a battery runs down or is charged.
-fn claim(state: &State) -> Option<Claim> {
+/// Between these nothing is claimed: mains come back, a battery runs down or is charged. Nor is it
+/// once a quorum is lost for good, but for the dark.
+fn claim(cluster: &Cluster, state: &State) -> Option<Claim> {
+    let plant = cluster.plant(state.declared);
+    let is_left =
+        |(host, machine): &(&HostPlan, &Machine)| host.role == Role::Server && !machine.is_lost;
+    let has_quorum = state.world.each(plant).filter(is_left).count() >= quorum(plant);
     let all = |is: fn(bool, Battery) -> bool| {
         state.world.supplies.iter().all(|supply| is(supply.mains, supply.battery))
     };
     if state.broken.is_some() {
         None
-    } else if all(|mains, battery| mains && battery == Battery::Full) {
+    } else if has_quorum && all(|mains, battery| mains && battery == Battery::Full) {
         Some(Claim::Lit)
     } else if all(|mains, battery| !mains && battery == Battery::Low) {
         Some(Claim::Dark)
@@ -68,10 +78,16 @@ impl Calm {
 
     /// Notes a state.
     pub(crate) fn visit(&self, cluster: &Cluster, state: &State) {
-        let Some(claim) = claim(state) else { return };
+        let Some(claim) = claim(cluster, state) else { return };
         let target = if claim == Claim::Dark { Target::Poweroff } else { state.declared };
         let plant = cluster.plant(state.declared);
-        let is_there = state.journal.in_flight.is_empty() && state.world.is_at(plant, target);
+        // A lost one is woken again and again.
+        let is_in_vain = |flight: &InFlight| {
+            let Action::Wake { host } = &flight.step.action else { return false };
+            state.world.machines[place(plant, host)].is_lost
+        };
+        let is_there =
+            state.journal.in_flight.values().all(is_in_vain) && state.world.is_at(plant, target);
         let print = state.print();
         let mut shard = self.shard(print).lock().unwrap();
         let node = shard.entry(print).or_default();
@@ -79,7 +95,7 @@ impl Calm {
     }
 
     /// Notes a move, if it is owed.
-    pub(crate) fn follow(&self, state: &State, event: &Move, next: &State) {
+    pub(crate) fn follow(&self, cluster: &Cluster, state: &State, event: &Move, next: &State) {
         let is_owed = matches!(
             event,
             Move::Decide
@@ -89,7 +105,7 @@ impl Calm {
                 | Move::Wait
                 | Move::OwnBoots
         );
-        if !is_owed || claim(state).is_none() {
+        if !is_owed || claim(cluster, state).is_none() {
             return;
         }
         let print = state.print();

@@ -72,6 +72,7 @@ fn sentence(cluster: &Cluster, state: &State, event: &Move) -> String {
         Move::Forgets => "the daemon dies, its journal is lost".into(),
         Move::BootsByItself(at) => format!("somebody boots {}", host(*at)),
         Move::Crashes(at) => format!("the service of {} crashes", host(*at)),
+        Move::Lost(at) => format!("{} is lost for good", host(*at)),
         Move::Reboots(at) => format!("{} reboots instead of going off", host(*at)),
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct Machine {
     pub(crate) cordon: Hold,
     /// Somebody else switched it on, and no look has met it since: nobody can know.
     pub(crate) is_secretly_on: bool,
+    /// It is off, and never comes back.
+    pub(crate) is_lost: bool,
     /// When it was last heard.
     pub(crate) heard: Tick,
 }
@@ -150,6 +152,7 @@ impl World {
             pods: if role == Role::None { Pods::None } else { Pods::Running },
             cordon: Hold::No,
             is_secretly_on: false,
+            is_lost: false,
             heard: now,
         };
         let full = Supply { mains: true, battery: Battery::Full, forced: false, cut: false };
@@ -241,7 +244,7 @@ impl World {
         let fed: Vec<bool> = hosts(plant).map(|(_, host)| self.is_fed(host)).collect();
         self.own_on &= self.own_is_fed(plant);
         for (machine, fed) in self.machines.iter_mut().zip(fed) {
-            if !fed {
+            if !fed || machine.is_lost {
                 machine.power = Power::Off;
             }
             machine.is_secretly_on &= machine.power != Power::Off;
@@ -346,7 +349,7 @@ impl World {
             }
             Action::Wake { host } => {
                 let machine = &mut self.machines[place(plant, host)];
-                if machine.power == Power::Off {
+                if machine.power == Power::Off && !machine.is_lost {
                     machine.power = Power::Booting;
                 }
                 true
@@ -396,10 +399,11 @@ impl World {
         own.is_none_or(|own| is_on_mains(self, own))
     }
 
-    /// Whether everything is as a target has it, and nothing is under way.
+    /// Whether everything is as a target has it, and nothing is under way. What is lost is no part
+    /// of it.
     pub(crate) fn is_at(&self, plant: &Plant, target: Target) -> bool {
         let rests = self.landings(plant).is_empty() && self.late.is_empty();
-        let mut each = self.each(plant);
+        let mut each = self.each(plant).filter(|(_, machine)| !machine.is_lost);
         rests
             && match target {
                 Target::Running => {

@@ -91,6 +91,17 @@ pub(crate) fn all_suspends_are_ours(plant: &Plant, journal: &Journal, seen: &Sna
     decide(plant, journal, &seen)
 }
 
+/// A server that nobody hears serves, as far as anybody knows.
+pub(crate) fn the_unheard_serve(plant: &Plant, journal: &Journal, seen: &Snapshot) -> Decision {
+    let mut seen = seen.clone();
+    let heard = seen.hosts.values().find(|host| host.value().is_some()).cloned();
+    if let Some(heard) = heard {
+        let silent = seen.hosts.values_mut().filter(|host| host.value().is_none());
+        silent.for_each(|host| *host = heard.clone());
+    }
+    decide(plant, journal, &seen)
+}
+
 /// Calls that have not returned are forgotten.
 pub(crate) fn nothing_is_in_flight(plant: &Plant, journal: &Journal, seen: &Snapshot) -> Decision {
     let mut journal = journal.clone();
