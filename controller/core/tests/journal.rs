@@ -176,7 +176,7 @@ fn state_in_silence(sent: u64, looked: u64, uptime: u64, silent: u64, lease: boo
     nodes.get_mut("n1").unwrap().lease_fresh = lease;
     still.snapshot.now = NOW;
     let decision = decide(&plant, &still.journal, &still.snapshot);
-    decision.units.into_iter().find(|unit| unit.name == "host/n1").unwrap().state.into_owned()
+    decision.units.into_iter().find(|unit| unit.name == "host/n1").unwrap().state.into()
 }
 
 /// The longest halt of the policy is 90 s, and a boot may take ten minutes more.
