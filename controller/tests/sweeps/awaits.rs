@@ -12,10 +12,6 @@ use crate::{
 
 const NAME: &str = "killed_wherever_it_waits";
 
-/// Each so manieth poll of anything that the daemon awaits of the world. A prime, so that no wait
-/// that comes round again is always missed.
-const EVERY: usize = 29;
-
 async fn outage(stage: &mut Stage) {
     stage.edit("trigger", "{maxOnBattery: 20s, minCharge: 20}");
     stage.arrives(Target::Running, 60).await;
@@ -33,9 +29,7 @@ fn play(point: Option<Point>) -> Record {
 #[test]
 fn killed_wherever_it_waits() {
     let whole = play(None);
-    let polls = (1..=whole.polls).step_by(EVERY);
-    let points: Vec<At> = polls.map(|number| At(Point::Poll(number))).collect();
-    println!("sweep: kill -9 at an await: {} of {} polls", points.len(), whole.polls);
+    let points: Vec<At> = (1..=whole.polls).map(|number| At(Point::Poll(number))).collect();
     let outcome = across(&points, |at| {
         let record = play(Some(at.0));
         assert_eq!(record.deaths.len(), 1, "the daemon was not killed {at}");
