@@ -50,9 +50,10 @@ fn joined(last: &mut Event, event: &Event) -> bool {
 fn follows_readings(event: &Event) -> bool {
     matches!(
         event,
-        Event::Decided { episode: None, began, ended, paused, off, own_wanted_up: false, lasted, .. }
-            if [ended, paused].into_iter().all(Vec::is_empty)
-                && (began.is_empty() && off.is_empty() && lasted.is_empty())
+        Event::Decided {
+            episode: None, began, ended, paused, off, back, own_wanted_up: false, lasted, ..
+        } if [ended, paused].into_iter().all(Vec::is_empty)
+            && (began.is_empty() && off.is_empty() && back.is_empty() && lasted.is_empty())
     )
 }
 
