@@ -99,7 +99,7 @@ fn main() {
             println!(
                 "{hosts:<8}{world:<10}{:>8}{:>8}{:>9.3} ms{:>9.3} ms{:>8}",
                 plant.graph.units().len(),
-                plant.graph.edge_count(),
+                plant.graph.upwards().map(|id| plant.graph.below(id).len()).sum::<usize>(),
                 median.as_secs_f64() * 1e3,
                 fastest.as_secs_f64() * 1e3,
                 decision.steps.len()

@@ -122,25 +122,12 @@ impl<T> Seen<T> {
         }
     }
 
-    /// The value, if it was seen after `after`; an older one says nothing of what was done since.
-    pub fn value_after(&self, after: Tick) -> Option<&T> {
-        match self {
-            Self::Known { value, at } if *at > after => Some(value),
-            _ => None,
-        }
-    }
-
     /// When the value was seen.
     pub const fn at(&self) -> Option<Tick> {
         match self {
             Self::Known { at, .. } => Some(*at),
             Self::Unknown { .. } => None,
         }
-    }
-
-    /// Whether the value is known and not older than `max_age`.
-    pub fn is_fresh(&self, now: Tick, max_age: Duration) -> bool {
-        self.at().is_some_and(|at| now.since(at) <= max_age)
     }
 
     /// What a look at `now` that failed makes of this: the last answer dates the beginning of the
@@ -186,5 +173,7 @@ mod tests {
     fn an_answer_of_long_ago_dates_no_silence() {
         let known = Seen::known((), at(10));
         assert_eq!(known.lost(Unseen::Silent, at(70)), Seen::unknown(Unseen::Silent, at(70)));
+        let longest = known.lost(Unseen::Silent, at(25));
+        assert_eq!(longest, Seen::unknown(Unseen::Silent, at(10)), "15 s are not long ago");
     }
 }

@@ -1,7 +1,5 @@
 //! Units: the things that are up or down.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::text::Text;
@@ -147,8 +145,3 @@ impl Unit {
     }
 }
 
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.name)
-    }
-}

@@ -14,8 +14,10 @@ mod support;
 use std::time::Duration;
 
 use ananke_core::{
+    budget::{Path, Way},
     decide::decide,
     journal::{Event, HostMemory, Journal, Turn},
+    observe::Device,
     seen::{Seen, Unseen},
     signals::{Cause, Phase, SupplyMemory, Trigger},
     step::{Action, Outcome, PlannedStep, Rung, Service},
@@ -64,6 +66,7 @@ fn falling() -> SupplyMemory {
         forced_before: true,
         last_replicas: Some("pvc-1".into()),
         lifted: true,
+        device: Device { serial: Some("42".into()), ..Device::default() },
         ..SupplyMemory::default()
     }
 }
@@ -99,6 +102,7 @@ fn of_another_boot_only_what_was_asked_for_stays() {
         forced_before: true,
         last_replicas: Some("pvc-1".into()),
         lifted: true,
+        device: falling().device,
         ..SupplyMemory::default()
     };
     assert_eq!(*journal.supplies["ups"], wanted);
@@ -139,6 +143,49 @@ fn a_poweroff_was_sent_unless_it_was_refused() {
         assert_eq!(tries.failure.is_none(), outcome == Outcome::Done);
         assert_eq!(tries.ended, Some(at(51)));
     }
+}
+
+#[test]
+fn this_host_is_remembered_to_have_left() {
+    let leave = Action::PowerOffSelf { reboot_if_mains: false, cut_supplies: Vec::new() };
+    let journal = Journal::fold(&[started("one", 10), begun(0, 50, "self", Rung::PowerOff, leave)]);
+    assert!(journal.own_off);
+}
+
+/// What a supply was told before stays told: only what this call would have set is taken back.
+#[test]
+fn a_forced_shutdown_that_was_refused_is_not_ours() {
+    let force = |id, seconds, supplies: &[&str]| {
+        let supplies = supplies.iter().map(|name| (*name).to_owned()).collect();
+        begun(id, seconds, "self", Rung::ForceShutdown, Action::ForceShutdown { supplies })
+    };
+    let journal = Journal::fold(&[
+        started("one", 10),
+        force(0, 40, &["east", "north"]),
+        ended(0, 41, unknown()),
+        force(1, 50, &["east", "west"]),
+        ended(1, 51, refused()),
+    ]);
+    let ours: Vec<_> =
+        journal.own_fsd_since.iter().map(|(name, at)| (name.as_str(), *at)).collect();
+    assert_eq!(ours, [("east", at(40)), ("north", at(40))]);
+}
+
+/// A person was called once on this way down: it teaches nothing, however well it goes on.
+#[test]
+fn a_run_that_failed_once_has_failed() {
+    let plant = support::plant(&support::policy("small"));
+    let still = running(&plant);
+    let mut decision = decide(&plant, &still.journal, &still.snapshot);
+    let mut journal = still.journal;
+    for fails in [false, true, false] {
+        decision.way = Some(Way { path: Path::Full, fails });
+        journal.apply(&support::decided(&journal, &decision));
+    }
+    assert!(journal.run.as_ref().unwrap().failed);
+    decision.way = None;
+    journal.apply(&support::decided(&journal, &decision));
+    assert!(journal.run.is_none() && journal.run_over.unwrap().failed);
 }
 
 #[test]

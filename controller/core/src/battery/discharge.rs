@@ -69,9 +69,9 @@ impl Work {
 
     /// The mean load over `millis`, if it is known for most of them.
     fn mean(self, millis: u64) -> Option<u16> {
-        let mostly = self.known_millis > 0 && self.known_millis.saturating_mul(2) >= millis;
+        let mostly = self.known_millis.saturating_mul(2) >= millis;
         let mean = self.percent_millis.checked_div(self.known_millis)?;
-        u16::try_from(mean).ok().filter(|mean| mostly && *mean > 0)
+        u16::try_from(mean).ok().filter(|_| mostly)
     }
 }
 

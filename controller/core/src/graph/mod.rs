@@ -89,9 +89,4 @@ impl Graph {
     pub fn upwards(&self) -> impl DoubleEndedIterator<Item = UnitId> + '_ {
         self.order.iter().copied()
     }
-
-    /// How many edges there are.
-    pub fn edge_count(&self) -> usize {
-        self.below.edges.len()
-    }
 }
