@@ -267,11 +267,13 @@ impl<'a> Loop<'a> {
     /// Commands plan from the decision recorded last: it must not be one made before everything
     /// was looked at once, nor of a world long gone.
     fn is_worth_recording(&self, snapshot: &Snapshot, decision: &Decision) -> bool {
+        let rests = |decision: &Decision| decision.steps.is_empty() && decision.waiting.is_empty();
         let differs = self.last.as_ref().is_none_or(|last| {
             // That steps were begun is an event of its own.
             (last.steps != decision.steps && !decision.steps.is_empty())
                 || last.effective != decision.effective
                 || last.blocked != decision.blocked
+                || rests(last) != rests(decision)
         });
         differs
             || self.recorded.is_none_or(|(at, complete)| {

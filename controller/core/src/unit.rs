@@ -144,4 +144,3 @@ impl Unit {
         self.name.split_once('/').map_or(&*self.name, |(_, short)| short)
     }
 }
-

@@ -14,12 +14,14 @@ mod support;
 use std::sync::Arc;
 
 use ananke_core::{
-    forecast::forecast,
+    budget::Known,
+    forecast::{Forecast, ForecastStep, forecast},
     observe::SupplyReading,
     seen::{Seen, Unseen},
     signals::{Cause, Phase, Trigger},
+    step::{PlannedStep, Rung},
 };
-use ananke_crds::policy::{OffWhen, WayBack};
+use ananke_crds::policy::{OffWhen, Target, WayBack};
 use support::worlds::{NOW, named};
 
 /// What this host does in a plan for a low battery, everything else being off.
@@ -74,4 +76,83 @@ fn a_plan_hears_a_supply_again_that_its_own_host_tells_of() {
     let hosts = made.end.units.iter().filter(|unit| unit.name.starts_with("host/"));
     let left: Vec<_> = hosts.filter(|unit| !unit.arrived).collect();
     assert!(left.is_empty(), "{left:#?}");
+}
+
+/// The steps of a plan for `small`, from this world to this target: when, whose, which and for how
+/// long, in seconds.
+fn steps(world: &str, declared: Target) -> (Forecast, Vec<String>) {
+    let mut policy = support::policy("small");
+    policy.spec.target = declared;
+    let plant = support::plant(&policy);
+    let still = named(world, &plant);
+    let made = forecast(&plant, &still.journal, &still.snapshot);
+    let line = |step: &ForecastStep| {
+        let PlannedStep { unit, rung, .. } = &step.step;
+        format!("{} {unit} {} {}", step.at.as_secs(), rung.name(), step.takes.as_secs())
+    };
+    let lines = made.steps.iter().map(line).collect();
+    (made, lines)
+}
+
+#[test]
+fn a_plan_of_all_the_way_down() {
+    let (made, lines) = steps("running", Target::Poweroff);
+    let wanted = [
+        "0 gitops suspend 1",
+        "1 gitops suspend 1",
+        "2 gitops suspend 1",
+        "3 node/s1 cordon 1",
+        "3 node/n1 cordon 1",
+        "3 node/n2 cordon 1",
+        "3 snapshot snapshot 10",
+        "4 node/n1 evict 30",
+        "4 node/n2 evict 30",
+        "34 node/s1 evict 30",
+        "64 agent/n1 stop 10",
+        "64 agent/n2 stop 10",
+        "75 agent/n1 end-containers 10",
+        "75 agent/n2 end-containers 10",
+        "85 host/n1 power-off 2",
+        "85 host/n2 power-off 2",
+        "85 server/s1 stop 10",
+        // Both hosts are proven off first.
+        "178 server/s1 end-containers 10",
+        "188 host/s1 power-off 2",
+        "280 self power-off 2",
+    ];
+    assert_eq!(lines, wanted);
+    assert_eq!((made.total.as_secs(), made.is_partial), (283, false));
+    assert!(made.end.waiting.is_empty(), "{:?}", made.end.waiting);
+}
+
+/// Nobody knows what the API will tell, and a plan does not wait for it for ever.
+#[test]
+fn a_plan_from_off_goes_up_as_far_as_anybody_knows() {
+    let (made, lines) = steps("off", Target::Running);
+    assert_eq!(lines, ["0 host/s1 wake 60", "0 host/n1 wake 60", "0 host/n2 wake 60"]);
+    assert!(made.is_partial, "what is to be uncordoned and resumed is not known");
+    assert!(made.end.waiting.is_empty(), "{:?}", made.end.waiting);
+    assert!(made.total.as_secs() < 70, "{:?}", made.total);
+}
+
+/// What runs have taught stands in the plan; being proven off is waited for by itself.
+#[test]
+fn a_plan_takes_as_long_as_past_runs_did() {
+    let mut policy = support::policy("small");
+    policy.spec.target = Target::Poweroff;
+    let plant = support::plant(&policy);
+    let mut still = named("running", &plant);
+    let known = |step: &str| Known { runs: 5, step_millis: [(step.to_owned(), 7_000)].into() };
+    still.journal.learned.full.insert("agent".into(), known("stop"));
+    still.journal.learned.full.insert("agent/n2".into(), known("end-containers"));
+    still.journal.learned.full.insert("host".into(), known("power-off"));
+    let made = forecast(&plant, &still.journal, &still.snapshot);
+    let takes = |unit: &str, rung: Rung| {
+        let it = |step: &&ForecastStep| step.step.unit == unit && step.step.rung == rung;
+        made.steps.iter().find(it).map(|step| step.takes.as_secs())
+    };
+    assert_eq!(takes("agent/n1", Rung::Stop), Some(7), "as its kind");
+    assert_eq!(takes("agent/n2", Rung::EndContainers), Some(7), "as itself");
+    assert_eq!(takes("agent/n2", Rung::Stop), Some(10), "itself was never seen to stop");
+    assert_eq!(takes("host/n1", Rung::PowerOff), Some(2));
 }

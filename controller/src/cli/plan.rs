@@ -141,11 +141,18 @@ pub(crate) fn lines(made: &Forecast, name: &str, target: Target) -> Vec<String> 
         span(made.total.as_secs())
     ));
     lines.extend(made.scope.iter().cloned());
+    lines.extend(missing(made).map(str::to_owned));
     let stuck = made.end.waiting.iter().filter(|waiting| waiting.on.is_empty());
     for waiting in stuck {
         lines.push(format!("it cannot pass {}: {}", waiting.unit, waiting.message));
     }
     lines
+}
+
+/// What a plan cannot know.
+fn missing(made: &Forecast) -> Option<&'static str> {
+    let text = "not in it, because the API does not answer: nodes, pods and Flux objects";
+    made.is_partial.then_some(text)
 }
 
 fn words(step: &ananke_core::step::PlannedStep) -> String {
@@ -175,6 +182,8 @@ struct Shown {
     blocked: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scope: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<Budget>,
 }
@@ -208,6 +217,7 @@ impl Shown {
                 .collect(),
             blocked: leaves.map(|leaf| format!("{}: {}", leaf.unit, leaf.message)).collect(),
             scope: made.scope.clone(),
+            missing: missing(made),
             budget,
         }
     }

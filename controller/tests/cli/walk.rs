@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use super::stage::{Stage, condition, is_cluster_down, is_off, is_up, persons_marks_stand};
+use super::{
+    documents::narrow,
+    stage::{Stage, condition, is_cluster_down, is_off, is_up, persons_marks_stand},
+};
 
 #[test]
 fn a_target_in_the_document_takes_the_cluster_down_and_brings_it_back() {
@@ -101,4 +104,21 @@ fn a_host_that_is_broken_is_told_and_everything_else_comes_up() {
     stage.run(&["world", "repair", "titan-04"]).done();
     stage.run(&["set-target", "running", "--wait"]).done();
     stage.world_is("up", is_up);
+}
+
+/// A person asks what the way up will be, before anything of the cluster can be seen.
+#[test]
+fn a_plan_from_off_says_what_it_cannot_know() {
+    let (stage, _daemon) = Stage::running();
+    stage.run(&["set-target", "poweroff", "--yes", "--wait"]).done();
+    assert!(is_off(&stage.world()));
+    let plan = stage.run(&["plan", "--target", "running"]).done();
+    let wakes = plan.lines().filter(|line| line.ends_with(" wake")).count();
+    assert_eq!(wakes, 7, "every host is woken: {plan}");
+    assert!(!plan.contains("cannot pass"), "{plan}");
+    assert!(plan.contains("not in it, because the API does not answer"), "{plan}");
+    narrow(&plan);
+    let plan = stage.run(&["plan", "--target", "running", "-o", "json"]).json();
+    assert!(plan["totalSeconds"].as_u64().unwrap() < 300, "{plan}");
+    assert!(plan["missing"].is_string(), "{plan}");
 }

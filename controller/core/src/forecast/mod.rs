@@ -23,6 +23,9 @@ pub struct Forecast {
     pub total: Duration,
     /// Why the signals reach as far as they do, a sentence each.
     pub scope: Vec<String>,
+    /// Whether the objects of the API were not seen: what is to be done with them is not in the
+    /// steps.
+    pub is_partial: bool,
     /// The last decision: what it still waits for is what the plan cannot pass.
     pub end: Decision,
 }
@@ -51,6 +54,7 @@ pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Foreca
     let mut steps = Vec::new();
     let mut decision = decide(plant, &journal, &world.snapshot);
     let scope = decision.effective.scope.clone();
+    let is_partial = snapshot.cluster.value().is_none();
     let mut last_effect = began;
     for _ in 0..MOST_DECISIONS {
         let event = Event::decided(&journal, &decision);
@@ -80,7 +84,7 @@ pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Foreca
             last_effect = world.snapshot.now;
         }
     }
-    Forecast { steps, total: last_effect.since(began), scope, end: decision }
+    Forecast { steps, total: last_effect.since(began), scope, is_partial, end: decision }
 }
 
 /// How long a step is expected to take: what past runs taught, else a declared figure. Being proven

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     marks::Mark,
     observe::{
-        ActiveState, ApiHealth, ClusterFacts, HostFacts, ServiceState, Snapshot, SnapshotFacts,
-        SupplyReading,
+        ActiveState, ApiHealth, ClusterFacts, HostFacts, NodeFacts, ServiceState, Snapshot,
+        SnapshotFacts, SourceFacts, SupplyReading,
     },
     plant::{Plant, Role},
     seen::{Seen, Unseen},
@@ -30,7 +30,7 @@ pub(super) struct World<'a> {
 
 impl<'a> World<'a> {
     pub(super) fn new(plant: &'a Plant, snapshot: Snapshot) -> Self {
-        let cluster = snapshot.cluster.value().cloned().unwrap_or_default();
+        let cluster = snapshot.cluster.value().cloned().unwrap_or_else(|| unseen(plant));
         let (asleep, unheard, due) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { plant, snapshot, cluster, asleep, unheard, due, is_over: false }
     }
@@ -210,6 +210,18 @@ impl<'a> World<'a> {
             let before = self.unheard.remove(supply).unwrap_or_default();
             *seen = Seen::known(SupplyReading { status: vec!["OL".into()], ..before }, now);
         }
+    }
+}
+
+/// What the API may say of itself where it was not seen: every host has its Node, and nothing is
+/// known of marks, pods and Flux.
+fn unseen(plant: &Plant) -> ClusterFacts {
+    let with_node = plant.hosts.iter().filter(|host| host.role != Role::None);
+    let source = SourceFacts { ready: true, ..SourceFacts::default() };
+    ClusterFacts {
+        nodes: with_node.map(|host| (host.name.clone(), NodeFacts::default())).collect(),
+        source: plant.sections.source.then_some(source),
+        ..ClusterFacts::default()
     }
 }
 
