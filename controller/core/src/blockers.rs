@@ -62,3 +62,47 @@ impl Blockers {
         left
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(units: impl IntoIterator<Item = u32>) -> Blockers {
+        let mut all = Blockers::NONE;
+        units.into_iter().for_each(|unit| all.push(UnitId(unit)));
+        all
+    }
+
+    fn kept(blockers: &Blockers) -> (Vec<u32>, bool) {
+        (blockers.iter().map(|unit| unit.0).collect(), blockers.has_more())
+    }
+
+    #[test]
+    fn four_are_kept_each_once_and_whether_there_are_more() {
+        assert_eq!(kept(&of([3, 1, 3, 1])), (vec![3, 1], false));
+        assert_eq!(kept(&of([1, 2, 3, 4, 4])), (vec![1, 2, 3, 4], false));
+        assert_eq!(kept(&of([1, 2, 3, 4, 5])), (vec![1, 2, 3, 4], true));
+    }
+
+    #[test]
+    fn whoever_joins_others_waits_on_what_they_wait_on() {
+        let mut all = of([1, 2]);
+        all.join(&of([2, 3]));
+        assert_eq!(kept(&all), (vec![1, 2, 3], false));
+        let mut few = of([1]);
+        few.join(&of(1..6));
+        assert_eq!(kept(&few), (vec![1, 2, 3, 4], true), "more than are kept stay more");
+        let mut many = of(1..6);
+        many.join(&of([1]));
+        assert_eq!(kept(&many), (vec![1, 2, 3, 4], true));
+    }
+
+    #[test]
+    fn what_is_left_of_a_choice_may_be_more() {
+        let even = |unit: UnitId| unit.0 % 2 == 0;
+        assert_eq!(kept(&of(1..4).filtered(even)), (vec![2], false));
+        assert_eq!(kept(&of(1..6).filtered(even)), (vec![2, 4], true));
+        let none = of(1..6).filtered(|_| false);
+        assert_eq!(kept(&none), (vec![], false), "of nothing there is no more");
+    }
+}

@@ -136,3 +136,39 @@ impl Learned {
         self.emergency.is_empty() && self.full.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words() {
+        assert_eq!(Path::ALL.map(Path::name), ["emergency", "full"]);
+        let said = |source: Source| source.to_string();
+        assert_eq!(said(Source::Declared), "declared");
+        assert_eq!(said(Source::Maximum { runs: 5 }), "maximum of 5 runs");
+        assert_eq!(said(Source::Quantile { runs: 20 }), "95th percentile of 20 runs");
+    }
+
+    #[test]
+    fn nothing_learned_is_nothing_learned_of_either() {
+        let known = Known { runs: 5, step_millis: BTreeMap::new() };
+        let table = || Table::from([("agent".to_owned(), known.clone())]);
+        assert!(Learned::default().is_empty());
+        assert!(!Learned { emergency: table(), ..Learned::default() }.is_empty());
+        assert!(!Learned { full: table(), ..Learned::default() }.is_empty());
+    }
+
+    #[test]
+    fn a_rung_takes_what_its_unit_took_else_what_its_kind_took() {
+        let known = |millis| Known { runs: 5, step_millis: [("stop".to_owned(), millis)].into() };
+        let of = |name: &str, millis| (name.to_owned(), known(millis));
+        let full = [of("agent", 9_000), of("agent/n1", 4_000)].into();
+        let learned = Learned { full, ..Learned::default() };
+        let millis = |path, unit, rung| learned.rung_millis(path, unit, rung);
+        assert_eq!(millis(Path::Full, "agent/n1", Rung::Stop), Some(4_000));
+        assert_eq!(millis(Path::Full, "agent/n2", Rung::Stop), Some(9_000));
+        assert_eq!(millis(Path::Full, "agent/n2", Rung::Kill), None);
+        assert_eq!(millis(Path::Emergency, "agent/n1", Rung::Stop), None);
+    }
+}

@@ -45,8 +45,8 @@ pub struct Way {
     pub fails: bool,
 }
 
-/// What one step took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What one step took. The longer one is the greater.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Took {
     /// Milliseconds.
@@ -119,4 +119,53 @@ impl RunUnderWay {
 
 fn millis(from: Tick, to: Tick) -> u64 {
     u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lasted(unit: &str, step: &str, began: u64, ending: Ending) -> Lasted {
+        let began = Tick::from_millis(began * 1000);
+        Lasted { unit: unit.into(), step: step.into(), began, ending }
+    }
+
+    fn begun(seconds: u64) -> RunUnderWay {
+        let way = Way { path: Path::Emergency, fails: false };
+        RunUnderWay::begin(way, Tick::from_millis(seconds * 1000))
+    }
+
+    #[test]
+    fn a_step_is_over_until_its_unit_has_arrived() {
+        let mut run = begun(100);
+        assert!(!run.is_over("node/n1", "evict"), "nothing of it was seen yet");
+        let at = Tick::from_millis(130_000);
+        run.take(&[lasted("node/n1", "evict", 100, Ending::Passed)], at);
+        assert!(run.is_over("node/n1", "evict") && !run.is_over("node/n1", "delete"));
+        assert!(!run.is_over("node/n2", "evict"), "another's");
+        run.take(&[lasted("node/n1", "delete", 130, Ending::Arrived)], at);
+        assert!(run.has_arrived("node/n1") && !run.is_over("node/n1", "evict"));
+    }
+
+    #[test]
+    fn what_began_before_the_run_is_not_of_it() {
+        let mut run = begun(100);
+        let at = Tick::from_millis(130_000);
+        run.take(&[lasted("node/n1", "evict", 99, Ending::Arrived)], at);
+        assert!(run.units.is_empty());
+        assert_eq!(run.millis, 30_000);
+    }
+
+    /// What was down and is not seen for a while stays arrived when that wait is cut short; what is
+    /// done to it anew does not.
+    #[test]
+    fn a_wait_that_is_cut_takes_back_no_arrival() {
+        let mut run = begun(100);
+        let at = Tick::from_millis(130_000);
+        run.take(&[lasted("agent/n1", "stop", 100, Ending::Arrived)], at);
+        run.take(&[lasted("agent/n1", WAIT, 120, Ending::Cut)], at);
+        assert!(run.has_arrived("agent/n1"));
+        run.take(&[lasted("agent/n1", "kill", 120, Ending::Cut)], at);
+        assert!(!run.has_arrived("agent/n1"));
+    }
 }

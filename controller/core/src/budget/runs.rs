@@ -86,9 +86,7 @@ fn kinds(units: &BTreeMap<String, UnitRun>) -> BTreeMap<String, UnitRun> {
         all.arrived &= unit.arrived;
         for (step, took) in &unit.steps {
             let longest = all.steps.entry(step.clone()).or_default();
-            if (took.millis, took.cut) > (longest.millis, longest.cut) {
-                *longest = *took;
-            }
+            *longest = (*longest).max(*took);
         }
     }
     kinds
@@ -113,9 +111,8 @@ fn steps(of: &[&UnitRun], runs: u32) -> BTreeMap<String, u64> {
             match unit.steps.get(name) {
                 Some(Took { millis, cut: true }) => cut = cut.max(*millis),
                 Some(Took { millis, .. }) => whole.push(*millis),
-                // It went without this step.
-                None if unit.arrived => whole.push(0),
-                None => {}
+                // It went without this step, as far as it went.
+                None => whole.push(0),
             }
         }
         whole.sort_unstable();
@@ -181,6 +178,23 @@ mod tests {
         let known = |runs: &Runs| runs.learned().emergency["agent"].source();
         assert_eq!(known(&few), super::super::Source::Maximum { runs: 19 });
         assert_eq!(known(&many), super::super::Source::Quantile { runs: 20 });
+        let thirty: Vec<u64> = (1..=30).collect();
+        let rising = of(Path::Emergency, &thirty);
+        assert_eq!(seconds(&rising, Path::Emergency, "agent", "stop"), Some(29));
+    }
+
+    #[test]
+    fn the_longer_of_a_kind_counts_whether_it_was_cut_or_not() {
+        let took = |seconds: u64, cut| Took { millis: seconds * 1000, cut };
+        for (one, other, longest) in [
+            (took(3, true), took(4, false), took(4, false)),
+            (took(4, false), took(4, true), took(4, true)),
+        ] {
+            let of = |took| UnitRun { arrived: true, steps: [("stop".to_owned(), took)].into() };
+            let units = [("agent/a0".to_owned(), of(one)), ("agent/a1".to_owned(), of(other))];
+            let kinds = kinds(&units.into());
+            assert_eq!(kinds.get("agent").map(|all| &all.steps), Some(&of(longest).steps));
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::{
 pub struct Forecast {
     /// The steps, in the order in which they begin.
     pub steps: Vec<ForecastStep>,
-    /// How long it takes until nothing is left to do.
+    /// How long it takes until the last of them has its effect.
     pub total: Duration,
     /// Why the signals reach as far as they do, a sentence each.
     pub scope: Vec<String>,
@@ -43,8 +43,6 @@ pub struct ForecastStep {
 
 /// No way up or down takes more decisions than this; one that does is not going to end.
 const MOST_DECISIONS: usize = 2_000;
-/// Nor longer than this.
-const LONGEST: Duration = Duration::from_secs(4 * 3600);
 
 /// What would be done from `snapshot` on.
 pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Forecast {
@@ -67,24 +65,29 @@ pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Foreca
             world.begin(id, step.action.clone(), at.plus(takes));
             steps.push(ForecastStep { at: at.since(began), step: step.clone(), takes });
         }
-        let rests = decision.units.iter().all(|unit| unit.arrived);
-        if (rests && world.is_idle()) || world.snapshot.now.since(began) > LONGEST {
+        let before = arrived(&decision);
+        if before == decision.units.len() && world.is_idle() {
             break;
         }
-        for id in world.advance(decision.look_again) {
+        let back = world.advance(decision.look_again);
+        for id in &back {
             let at = world.snapshot.now;
-            journal.apply(&Event::Ended { id, at, outcome: Outcome::Done });
+            journal.apply(&Event::Ended { id: *id, at, outcome: Outcome::Done });
         }
         if world.is_over {
             last_effect = world.snapshot.now;
             break;
         }
         decision = decide(plant, &journal, &world.snapshot);
-        if !decision.units.iter().all(|unit| unit.arrived) {
+        if !back.is_empty() || arrived(&decision) != before {
             last_effect = world.snapshot.now;
         }
     }
     Forecast { steps, total: last_effect.since(began), scope, is_partial, end: decision }
+}
+
+fn arrived(decision: &Decision) -> usize {
+    decision.units.iter().filter(|unit| unit.arrived).count()
 }
 
 /// How long a step is expected to take: what past runs taught, else a declared figure. Being proven

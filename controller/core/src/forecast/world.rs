@@ -24,6 +24,8 @@ pub(super) struct World<'a> {
     /// What supplies said last whose `upsd` runs on a host that is off.
     unheard: BTreeMap<String, SupplyReading>,
     due: BTreeMap<(Tick, u64), Action>,
+    /// The wall clock at tick 0, seconds since 1970: snapshots of before bear its dates.
+    epoch: i64,
     /// This host has done its last step.
     pub(super) is_over: bool,
 }
@@ -32,7 +34,9 @@ impl<'a> World<'a> {
     pub(super) fn new(plant: &'a Plant, snapshot: Snapshot) -> Self {
         let cluster = snapshot.cluster.value().cloned().unwrap_or_else(|| unseen(plant));
         let (asleep, unheard, due) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { plant, snapshot, cluster, asleep, unheard, due, is_over: false }
+        let walls = snapshot.hosts.values().filter_map(Seen::value).map(|it| it.wall_unix_seconds);
+        let epoch = walls.max().unwrap_or_default() - seconds(snapshot.now);
+        Self { plant, snapshot, cluster, asleep, unheard, due, epoch, is_over: false }
     }
 
     pub(super) fn begin(&mut self, id: u64, action: Action, done: Tick) {
@@ -65,10 +69,11 @@ impl<'a> World<'a> {
 
     fn look(&mut self) {
         let now = self.snapshot.now;
+        let wall = self.wall();
         for seen in self.snapshot.hosts.values_mut() {
             if let Seen::Known { at, value } = seen {
                 *at = now;
-                Arc::make_mut(value).wall_unix_seconds = unix(now);
+                Arc::make_mut(value).wall_unix_seconds = wall;
             }
         }
         for seen in self.snapshot.supplies.values_mut() {
@@ -96,6 +101,11 @@ impl<'a> World<'a> {
         }
     }
 
+    /// The wall clock, seconds since 1970.
+    const fn wall(&self) -> i64 {
+        self.epoch.saturating_add(seconds(self.snapshot.now))
+    }
+
     fn is_active(&self, host: &str, service: Service) -> bool {
         let facts = self.snapshot.hosts.get(host).and_then(Seen::value);
         let state = facts.and_then(|facts| match service {
@@ -106,16 +116,14 @@ impl<'a> World<'a> {
     }
 
     fn apply(&mut self, action: &Action) {
-        let at = unix(self.snapshot.now);
-        let mark = |field: &str| {
-            Some(Mark { at_unix_seconds: at, field: field.into(), ..Mark::default() })
-        };
+        let at = self.wall();
+        let mark = || Some(Mark { at_unix_seconds: at, ..Mark::default() });
         match action {
             Action::Suspend { objects } => {
                 for object in self.cluster.gitops.iter_mut().filter(|o| objects.contains(&o.object))
                 {
                     object.suspended = true;
-                    object.mark = mark("spec.suspend");
+                    object.mark = mark();
                 }
             }
             Action::Resume { objects } => {
@@ -128,7 +136,7 @@ impl<'a> World<'a> {
             Action::Cordon { node } => {
                 if let Some(node) = self.cluster.nodes.get_mut(node) {
                     node.unschedulable = true;
-                    node.mark = mark("spec.unschedulable");
+                    node.mark = mark();
                 }
             }
             Action::Uncordon { node } => {
@@ -246,7 +254,7 @@ fn set(facts: &mut HostFacts, service: Service, active: ActiveState) {
     }
 }
 
-/// Any clock does here, as long as it is one.
-fn unix(now: Tick) -> i64 {
-    i64::try_from(now.as_millis() / 1000).unwrap_or(i64::MAX)
+/// Seconds of a tick; ticks are milliseconds of one boot, which never come to the largest of them.
+const fn seconds(now: Tick) -> i64 {
+    (now.as_millis() / 1000).cast_signed()
 }
