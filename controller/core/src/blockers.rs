@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_left_of_a_choice_may_be_more() {
-        let even = |unit: UnitId| unit.0 % 2 == 0;
+        let even = |unit: UnitId| unit.0.is_multiple_of(2);
         assert_eq!(kept(&of(1..4).filtered(even)), (vec![2], false));
         assert_eq!(kept(&of(1..6).filtered(even)), (vec![2, 4], true));
         let none = of(1..6).filtered(|_| false);
