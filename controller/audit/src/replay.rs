@@ -33,6 +33,10 @@ pub(super) struct HostThen {
     unheard_since: Option<Millis>,
     /// From when to when nobody could, before it could be heard again.
     was_unheard: Option<(Millis, Millis)>,
+    /// It boots.
+    boots: bool,
+    /// When it had booted last.
+    booted: Option<Millis>,
     /// Pods running on it that a drain has to end.
     pub(super) pods: BTreeSet<String>,
 }
@@ -50,13 +54,14 @@ pub(super) struct NodeThen {
 }
 
 impl HostThen {
-    /// Whether it is on and whoever looks has to take it for off.
+    /// Whether it is on and whoever looks has to take it for off: it was off until a moment ago, or
+    /// nobody heard it for too long.
     pub(super) fn is_taken_for_off(&self, at: Millis, after: Millis) -> bool {
         let is_long = |since: Millis, until: Millis| until >= since.saturating_add(after);
-        self.unheard_since.is_some_and(|since| is_long(since, at))
-            || self.was_unheard.is_some_and(|(since, until)| {
-                is_long(since, until) && at <= until.saturating_add(NOT_HEARD_YET)
-            })
+        let is_new = |since: Millis| at <= since.saturating_add(NOT_HEARD_YET);
+        self.booted.is_some_and(is_new)
+            || self.unheard_since.is_some_and(|since| is_long(since, at))
+            || self.was_unheard.is_some_and(|(since, until)| is_long(since, until) && is_new(until))
     }
 }
 
@@ -80,6 +85,8 @@ impl Replay {
                 off: host.power == Power::Off,
                 unheard_since: None,
                 was_unheard: None,
+                boots: false,
+                booted: None,
                 pods: host.drained(),
             };
             (name.clone(), then)
@@ -156,13 +163,19 @@ impl Replay {
                 }
                 h.unheard_since = unheard.then(|| h.unheard_since.unwrap_or(at));
             }),
-            What::HostBooting { host } => self.host(host, |h| h.off = false),
+            What::HostBooting { host } => self.host(host, |h| (h.off, h.boots) = (false, true)),
             What::HostOff { host } | What::HostCut { host, .. } => self.host(host, |h| {
                 h.off = true;
                 h.service = Service::Down;
                 h.pods.clear();
             }),
-            What::ServiceStarting { host } => self.host(host, |h| h.service = Service::Starting),
+            What::ServiceStarting { host } => self.host(host, |h| {
+                h.service = Service::Starting;
+                // It is enabled at boot.
+                if std::mem::take(&mut h.boots) {
+                    h.booted = Some(at);
+                }
+            }),
             What::ServiceActive { host } => self.host(host, |h| h.service = Service::Active),
             What::ServiceStopping { host, .. } => {
                 self.host(host, |h| h.service = Service::Stopping);

@@ -139,6 +139,26 @@ fn an_agent_that_can_be_heard_again_counts_once_it_was_looked_at() {
 }
 
 /// What could not be suspended while there was energy is given up with its drains.
+/// Somebody else switched it on: until it is looked at nobody knows.
+#[test]
+fn an_agent_that_has_just_booted_counts_once_it_was_looked_at() {
+    let stopped_after = |seconds| {
+        let mut world = World::small(1);
+        world.suffer(&Fate::PullPlug { host: "agent-0".into() }).unwrap();
+        let before = world.clone();
+        world.suffer(&Fate::SwitchOn { host: "agent-0".into() }).unwrap();
+        while !world.hosts["agent-0"].is_on() {
+            pass(&mut world, 1);
+        }
+        pass(&mut world, seconds);
+        world.stop(ME, "server-0", Service::Server).unwrap();
+        let sentence = "while the agent of agent-0 still ran";
+        audit(&before, &world, &Expect::running()).iter().any(|v| v.sentence.contains(sentence))
+    };
+    assert!(!stopped_after(5));
+    assert!(stopped_after(12));
+}
+
 #[test]
 fn a_server_that_goes_at_the_end_of_its_battery_waits_for_no_suspend() {
     let mut before = World::small(1);

@@ -7,15 +7,11 @@ use ananke_sim::{
     world::{ApiFault, CommandFault, Fate, HostFault, TelemetryFault, World},
 };
 
-use super::operator;
+use super::{
+    operator,
+    site::{OBJECTS, Site, WORKLOADS},
+};
 use crate::stage::Stage;
-
-pub const HOSTS: [&str; 3] = ["server-0", "agent-0", "agent-1"];
-pub const SUPPLY: &str = "ups";
-/// What pods of chance belong to.
-const WORKLOADS: [&str; 2] = ["web/site", "data/postgres"];
-/// What a person suspends: a root, something that is applied, and something that nobody applies.
-const OBJECTS: [&str; 3] = ["flux-system", "apps", "playground"];
 
 /// A fault, or the end of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,8 +201,8 @@ impl Fault {
     }
 
     /// Lets it strike.
-    pub async fn strike(&self, stage: &mut Stage, rng: &mut SplitMix64) {
-        let host = pick(rng, &HOSTS).to_owned();
+    pub async fn strike(&self, stage: &mut Stage, site: &Site, rng: &mut SplitMix64) {
+        let host = pick(rng, site.hosts).to_owned();
         match self {
             Self::Target => {
                 let targets = [Target::Running, Target::ClusterOnlyDown, Target::Poweroff];
@@ -221,11 +217,13 @@ impl Fault {
                 stage.change(|world| fault.befall(world, workload));
             }
             Self::MainsFlap => {
-                let mains = |present| Fate::Mains { supply: None, present };
+                let supply = one_or_all(rng, site);
+                let mains = |present| Fate::Mains { supply: supply.clone(), present };
                 flap(stage, rng, &mains(false), &mains(true)).await;
             }
             Self::UpsFlaps => {
-                let tells = |fault| Fate::Telemetry { supply: SUPPLY.into(), fault };
+                let supply = pick_one(rng, site.supplies);
+                let tells = |fault| Fate::Telemetry { supply: supply.into(), fault };
                 let silent = tells(Some(TelemetryFault::Silent));
                 flap(stage, rng, &silent, &tells(None)).await;
             }
@@ -249,19 +247,21 @@ impl Fault {
             Self::KilledAtAwait => stage.dies_at_poll(rng.between(1, 1_000)),
             // Felt on the way up alone: it goes off at once, and somebody switches it on.
             Self::Host(HostFault::NeverBoots | HostFault::ForgetsTime) => {
-                stage.fate(&self.fate(rng, host.clone()));
+                stage.fate(&self.fate(site, rng, host.clone()));
                 stage.fate(&Fate::PullPlug { host: host.clone() });
                 stage.fate(&Fate::SwitchOn { host });
             }
-            _ => stage.fate(&self.fate(rng, host)),
+            _ => stage.fate(&self.fate(site, rng, host)),
         }
     }
 
     /// Those that fate has a word for.
-    fn fate(&self, rng: &mut SplitMix64, host: String) -> Fate {
-        let supply = SUPPLY.to_owned();
+    fn fate(&self, site: &Site, rng: &mut SplitMix64, host: String) -> Fate {
+        if let Self::Mains(present) = self {
+            return Fate::Mains { supply: one_or_all(rng, site), present: *present };
+        }
+        let supply = pick_one(rng, site.supplies).to_owned();
         match self {
-            Self::Mains(present) => Fate::Mains { supply: None, present: *present },
             Self::Ups(fault) => Fate::Telemetry { supply, fault: Some(fault.clone()) },
             Self::UpsWell => Fate::Telemetry { supply, fault: None },
             Self::ForcedShutdown => Fate::ForcedShutdown { supply, set: true },
@@ -284,6 +284,17 @@ impl Fault {
             _ => Fate::Battery { supply, percent: rng.between(22, 100) },
         }
     }
+}
+
+/// One of them; nothing is drawn where there is only one.
+fn pick_one(rng: &mut SplitMix64, from: &[&'static str]) -> &'static str {
+    if let [one] = from { one } else { pick(rng, from) }
+}
+
+/// Every other time all mains at once.
+fn one_or_all(rng: &mut SplitMix64, site: &Site) -> Option<String> {
+    let is_one = site.supplies.len() > 1 && rng.chance(50);
+    is_one.then(|| pick(rng, site.supplies).to_owned())
 }
 
 impl PodFault {

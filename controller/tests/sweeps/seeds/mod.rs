@@ -3,6 +3,7 @@
 mod fault;
 mod felt;
 mod operator;
+mod site;
 
 use std::{
     cell::RefCell,
@@ -18,12 +19,12 @@ use ananke_sim::{
     rng::SplitMix64,
     world::{Fate, HostFault, World},
 };
-use fault::{Fault, HOSTS, SUPPLY, draw, mend_pods, pick};
+use fault::{Fault, draw, mend_pods, pick};
 use felt::{FOLLOWS, felt};
+use site::Site;
 
 use crate::{
     across::across,
-    scenes::SMALL,
     stage::{
         Stage, all_on, condition,
         play::{Take, take},
@@ -41,7 +42,7 @@ const LOST: &str = "host never comes back";
 const KEPT: &str = "finalizer for ever";
 
 /// Faults, edits and deaths, some seconds apart; then none, and the target must be reached.
-async fn schedule(stage: &mut Stage, seed: u64, drawn: &RefCell<BTreeSet<String>>) {
+async fn schedule(stage: &mut Stage, site: &Site, seed: u64, drawn: &RefCell<BTreeSet<String>>) {
     let mut rng = SplitMix64::new(seed);
     // Who lies of its battery, and what hangs, may end one in disorder; never in harm.
     stage.expect.energy_fits = false;
@@ -53,15 +54,15 @@ async fn schedule(stage: &mut Stage, seed: u64, drawn: &RefCell<BTreeSet<String>
             continue;
         }
         drawn.borrow_mut().extend(fault.name());
-        fault.strike(stage, &mut rng).await;
+        fault.strike(stage, site, &mut rng).await;
         stage.pass(Duration::from_millis(rng.between(500, 40_000))).await;
     }
     match rng.between(0, 19) {
-        0 => without_a_host(stage, &mut rng, drawn).await,
-        1 => with_a_finalizer(stage, drawn).await,
-        2 => ends(stage, Target::ClusterOnlyDown).await,
-        3 => ends(stage, Target::Poweroff).await,
-        _ => ends(stage, Target::Running).await,
+        0 => without_a_host(stage, site, &mut rng, drawn).await,
+        1 => with_a_finalizer(stage, site, drawn).await,
+        2 => ends(stage, site, Target::ClusterOnlyDown).await,
+        3 => ends(stage, site, Target::Poweroff).await,
+        _ => ends(stage, site, Target::Running).await,
     }
 }
 
@@ -76,20 +77,23 @@ fn is_known_by_a_person_alone(fault: &Fault, drawn: &BTreeSet<String>) -> bool {
 }
 
 /// All that is wrong is mended.
-async fn mend(stage: &mut Stage) {
+async fn mend(stage: &mut Stage, site: &Site) {
     stage.tell("the faults are over");
     stage.is_spared();
     stage.store.fill(false);
-    for host in HOSTS {
-        stage.fate(&Fate::Repair { host: host.into() });
+    for host in site.hosts {
+        stage.fate(&Fate::Repair { host: (*host).into() });
     }
-    let supply = SUPPLY.to_owned();
     stage.fate(&Fate::Api { fault: None });
     stage.fate(&Fate::Source { reachable: true });
-    stage.fate(&Fate::Telemetry { supply: supply.clone(), fault: None });
-    stage.fate(&Fate::ForcedShutdown { supply: supply.clone(), set: false });
+    for supply in site.supplies.iter().map(|supply| String::from(*supply)) {
+        stage.fate(&Fate::Telemetry { supply: supply.clone(), fault: None });
+        stage.fate(&Fate::ForcedShutdown { supply, set: false });
+    }
     stage.fate(&Fate::Mains { supply: None, present: true });
-    stage.fate(&Fate::Battery { supply, percent: 100 });
+    for supply in site.supplies {
+        stage.fate(&Fate::Battery { supply: (*supply).into(), percent: 100 });
+    }
     stage.change(mend_pods);
     stage.edit("suspend", "false");
     // What was late is done by then.
@@ -98,11 +102,11 @@ async fn mend(stage: &mut Stage) {
     stage.fate(&Fate::Cordon { node: "server-0".into(), on: false });
 }
 
-async fn ends(stage: &mut Stage, target: Target) {
-    mend(stage).await;
+async fn ends(stage: &mut Stage, site: &Site, target: Target) {
+    mend(stage, site).await;
     stage.declare(target);
     if target == Target::ClusterOnlyDown {
-        switched_on(stage).await;
+        switched_on(stage, site).await;
     }
     stage.ask(&Request::Startup { reason: "the faults are over".into() }).await;
     stage.arrives(target, 1_800).await;
@@ -110,9 +114,9 @@ async fn ends(stage: &mut Stage, target: Target) {
 
 /// `cluster-only-down` leaves hosts as they are found: a person switches them on, and within a
 /// minute they are looked at.
-async fn switched_on(stage: &mut Stage) {
-    for host in HOSTS {
-        stage.fate(&Fate::SwitchOn { host: host.into() });
+async fn switched_on(stage: &mut Stage, site: &Site) {
+    for host in site.hosts {
+        stage.fate(&Fate::SwitchOn { host: (*host).into() });
     }
     stage.until("every host is on", 120, all_on).await;
     stage.pass(Duration::from_secs(70)).await;
@@ -125,12 +129,13 @@ fn names(told: &Published, what: &str) -> bool {
 /// One host never comes back: it is named, and all else arrives.
 async fn without_a_host(
     stage: &mut Stage,
+    site: &Site,
     rng: &mut SplitMix64,
     drawn: &RefCell<BTreeSet<String>>,
 ) {
     drawn.borrow_mut().insert(LOST.into());
-    let lost = pick(rng, &["agent-0", "agent-1"]);
-    mend(stage).await;
+    let lost = pick(rng, site.spare);
+    mend(stage, site).await;
     stage.fate(&Fate::Break { host: lost.into(), fault: HostFault::Broken });
     stage.expect.lost.insert(lost.into());
     // It is woken again and again, less and less often.
@@ -148,9 +153,9 @@ async fn without_a_host(
 }
 
 /// A finalizer keeps pods for ever: that is named and nothing is forced, until a person removes it.
-async fn with_a_finalizer(stage: &mut Stage, drawn: &RefCell<BTreeSet<String>>) {
+async fn with_a_finalizer(stage: &mut Stage, site: &Site, drawn: &RefCell<BTreeSet<String>>) {
     drawn.borrow_mut().insert(KEPT.into());
-    ends(stage, Target::Running).await;
+    ends(stage, site, Target::Running).await;
     stage.change(|world| world.cluster.workloads.get_mut("web/site").unwrap().finalizer = true);
     stage.declare(Target::ClusterOnlyDown);
     let named = |told: &Published| names(told, "node/");
@@ -163,6 +168,7 @@ async fn with_a_finalizer(stage: &mut Stage, drawn: &RefCell<BTreeSet<String>>) 
 
 /// What one seed came to.
 struct Played {
+    site: &'static Site,
     hash: u64,
     drawn: BTreeSet<String>,
     felt: BTreeSet<String>,
@@ -175,35 +181,46 @@ fn played(seed: u64) -> Played {
          random_faults_end_where_they_should -- --nocapture"
     );
     let drawn = RefCell::default();
-    let story = async |stage: &mut Stage| schedule(stage, seed, &drawn).await;
-    let run = take(SMALL, &Take { seed, point: None, twice: false, loud, again }, &story);
-    Played { hash: run.hash, felt: felt(&run), drawn: drawn.into_inner() }
+    let site = site::of(seed);
+    let story = async |stage: &mut Stage| schedule(stage, site, seed, &drawn).await;
+    let run = take(site.scene, &Take { seed, point: None, twice: false, loud, again }, &story);
+    Played { site, hash: run.hash, felt: felt(&run), drawn: drawn.into_inner() }
 }
 
-/// How many seeds drew each fault, and in how many of those it had an effect.
+/// How many seeds were played where, how many drew each fault, and in how many of those it had an
+/// effect.
 #[derive(Default)]
-struct Tally(BTreeMap<String, (u64, u64)>);
+struct Tally {
+    sites: BTreeMap<&'static str, u64>,
+    faults: BTreeMap<String, (u64, u64)>,
+}
 
 impl Tally {
     fn take(&mut self, played: &Played) {
+        *self.sites.entry(played.site.name).or_default() += 1;
         let follows = FOLLOWS.iter().filter(|name| played.felt.contains(**name));
         for name in played.drawn.iter().cloned().chain(follows.map(|name| (*name).to_owned())) {
-            let (drawn, felt) = self.0.entry(name.clone()).or_default();
+            let (drawn, felt) = self.faults.entry(name.clone()).or_default();
             *drawn += 1;
             *felt += u64::from(played.felt.contains(&name) || !is_seen_from_outside(&name));
         }
     }
 
     fn tell(&self) {
-        let counts: Vec<String> =
-            self.0.iter().map(|(name, (drawn, felt))| format!("{name} {drawn}/{felt}")).collect();
+        let counts: Vec<String> = self
+            .faults
+            .iter()
+            .map(|(name, (drawn, felt))| format!("{name} {drawn}/{felt}"))
+            .collect();
+        let sites: Vec<String> = self.sites.iter().map(|(site, n)| format!("{site} {n}")).collect();
+        println!("sweep: worlds, seeds played in each: {}", sites.join(", "));
         println!("sweep: faults, drawn in/felt in so many seeds: {}", counts.join(", "));
     }
 
     fn missing(&self) -> Vec<String> {
         let follows = FOLLOWS.into_iter().chain([LOST, KEPT]).map(str::to_owned);
         let all = Fault::names().into_iter().chain(follows);
-        all.filter(|name| self.0.get(name).is_none_or(|(_, felt)| *felt == 0)).collect()
+        all.filter(|name| self.faults.get(name).is_none_or(|(_, felt)| *felt == 0)).collect()
     }
 }
 

@@ -28,7 +28,7 @@ pub fn edits_badly(stage: &mut Stage, rng: &mut SplitMix64) {
     let bad = match rng.between(0, 5) {
         0 => good.replacen("target:", "tarqet:", 1),
         1 => good.replacen("10s", "ten", 1).replacen("30s", "thirty", 1),
-        2 => good.replacen("powers: [\"*\"]", "powers: [titan]", 1),
+        2 => good.replacen("powers: [", "powers: [titan, ", 1),
         3 => good.replacen("  hosts:", "\thosts:", 1),
         4 => format!("{good}\n{good}"),
         _ => good.chars().take(good.len() / 3).collect(),
