@@ -116,6 +116,27 @@ fn invalid_documents_are_told_as_expected() {
     assert!(stale.is_empty(), "{}", stale.join("\n"));
 }
 
+/// One value may stand for itself as often as it likes; lists of lists of lists may not.
+#[test]
+fn aliases_are_bounded_by_what_they_stand_for() {
+    let minimal = read("desired/minimal.yaml");
+    let with = |annotations: &str| {
+        let annotations = format!("metadata:\n  annotations:\n{annotations}");
+        parse_policy(&minimal.replacen("metadata:\n", &annotations, 1), "p.yaml")
+    };
+    let alike: String = (0..300).map(|n| format!("    a{n}: *a\n")).collect();
+    assert!(with(&format!("    a: &a x\n{alike}")).is_ok());
+    let list = |item: &str| vec![item; 10].join(", ");
+    let levels = ["a", "b", "c", "d", "e"].windows(2);
+    let levels: String = levels
+        .map(|pair| format!("    {}: &{} [{}]\n", pair[1], pair[1], list(&format!("*{}", pair[0]))))
+        .collect();
+    let Err(refused) = with(&format!("    a: &a x\n{levels}")) else { panic!("it is read") };
+    let [problem] = refused.as_slice() else { panic!("{refused}") };
+    assert_eq!(problem.rule, Rule::TooLarge);
+    assert!(problem.message.contains("stand for more than 10000 values"), "{problem}");
+}
+
 #[test]
 fn every_rule_has_an_example() {
     let told: BTreeSet<Rule> =

@@ -17,6 +17,10 @@ const DEEPEST: usize = 24;
 /// has about half as many.
 const MOST_NODES: usize = 100_000;
 
+/// Most values that all aliases of one document stand for together, each counted each time. What is
+/// behind an alias is copied, and copied again for each alias around it.
+const MOST_ALIASED: usize = 10_000;
+
 /// What is said of a text that is too long or too deep.
 const SMALLER: &str = "is this the right file?";
 
@@ -37,7 +41,13 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Located, Problems> {
 /// YAML 1.2 and nothing that makes a text mean something else than it says.
 fn options() -> Options {
     serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: DEEPEST, max_nodes: MOST_NODES },
+        budget: serde_saphyr::budget! {
+            max_depth: DEEPEST,
+            max_nodes: MOST_NODES,
+            // What aliases stand for is bounded; how many there are of one anchor says nothing.
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_ALIASED },
         strict_booleans: true,
         duplicate_keys: DuplicateKeyPolicy::Error,
         merge_keys: MergeKeyPolicy::Error,
@@ -95,6 +105,11 @@ fn words(error: &Error) -> (Rule, String, String) {
         Error::Unexpected { expected: "string scalar", .. } => {
             let message = "a list or a mapping cannot be a key".to_owned();
             (Rule::Syntax, message, "write one word before the colon".to_owned())
+        }
+        Error::AliasReplayLimitExceeded { .. } => {
+            let message =
+                format!("the aliases up to here stand for more than {MOST_ALIASED} values");
+            (Rule::TooLarge, message, "write the values out instead of `*…`".to_owned())
         }
         Error::Budget { .. } => {
             let message = "the document is nested too deeply or has too many parts".to_owned();
