@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ananke_ports::{Ports, StoreError};
+use ananke_ports::Ports;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,7 @@ impl<W: Fn(&InForce) -> anyhow::Result<Ports>> Daemon<W> {
     ) -> anyhow::Result<()> {
         let first = Arc::clone(&policies.borrow());
         let mut world = (self.wire)(&first)?;
-        let (mut recorder, mut standing, mut history) = remembered(&world)?;
+        let (mut recorder, mut standing, mut history) = remembered(&world);
         loop {
             let in_force = Arc::clone(&policies.borrow_and_update());
             let plant = &in_force.plant;
@@ -65,23 +65,17 @@ impl<W: Fn(&InForce) -> anyhow::Result<Ports>> Daemon<W> {
     }
 }
 
-/// What is remembered of before this start.
-fn remembered(ports: &Ports) -> Result<(Recorder, Standing, History), StoreError> {
-    let (mut recorder, complaints) = Recorder::open(
-        Arc::clone(&ports.store),
-        ports.machine.boot_id(),
-        ports.clock.now(),
-        ports.clock.wall_unix_seconds(),
-    )?;
-    let (standing, complaint) = Standing::open(ports.store.as_ref())?;
-    let (mut history, damage) = History::open(ports.store.as_ref())?;
-    for complaint in complaints.into_iter().chain(complaint).chain(damage) {
+/// What is remembered of before this start. A disk that cannot be read or written must not keep the
+/// daemon from bringing things down.
+fn remembered(ports: &Ports) -> (Recorder, Standing, History) {
+    let (store, unix) = (ports.store.as_ref(), ports.clock.wall_unix_seconds());
+    let (mut recorder, damage) =
+        Recorder::open(Arc::clone(&ports.store), ports.machine.boot_id(), ports.clock.now(), unix);
+    let (standing, lost) = Standing::open(store, recorder.asked());
+    let (mut history, unlearned) = History::open(store);
+    let unsettled = history.settle(store, &mut recorder, unix).err().map(|error| error.to_string());
+    for complaint in [damage, lost, unlearned, unsettled].into_iter().flatten() {
         tracing::error!("{complaint}");
     }
-    match history.settle(ports.store.as_ref(), &mut recorder, ports.clock.wall_unix_seconds()) {
-        // A full disk must not keep the daemon from bringing things down.
-        Ok(()) | Err(StoreError::Full { .. }) => {}
-        Err(error) => return Err(error),
-    }
-    Ok((recorder, standing, history))
+    (recorder, standing, history)
 }

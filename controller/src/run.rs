@@ -63,11 +63,14 @@ pub struct Loop<'a> {
     run: Run,
     returns: (mpsc::UnboundedSender<Return>, mpsc::UnboundedReceiver<Return>),
     last: Option<Arc<Decision>>,
-    /// When a decision was recorded last, and whether everything had been looked at then.
-    recorded: Option<(Tick, bool)>,
+    /// When a decision was recorded last, whether everything had been looked at then, and what
+    /// people had asked for.
+    recorded: Option<(Tick, bool, Standing)>,
     /// What keeps the disk from taking the journal.
     disk: Option<String>,
     disk_tried: Tick,
+    /// What was wrong with requests in the turn before.
+    requests_said: Vec<String>,
 }
 
 /// A step's call came back.
@@ -130,6 +133,7 @@ impl<'a> Loop<'a> {
             recorded: None,
             disk: None,
             disk_tried: Tick::default(),
+            requests_said: Vec::new(),
         }
     }
 
@@ -213,6 +217,7 @@ impl<'a> Loop<'a> {
             decision: Arc::clone(&decision),
             in_flight: self.in_flight(),
             disk: self.disk.clone(),
+            damage: self.standing.damage.clone(),
             unix_seconds: unix,
             turned_unix_seconds: jiff::Timestamp::now().as_second(),
         };
@@ -236,9 +241,11 @@ impl<'a> Loop<'a> {
         let unheard: BTreeSet<String> = unheard.map(|(name, _)| name.clone()).collect();
         let supplies = &self.recorder.journal().supplies;
         let scene = Scene { supplies, unheard: &unheard, hosts: &hosts, unix_seconds };
-        if let Err(error) = self.standing.take_all(self.ports.store.as_ref(), &scene) {
-            tracing::error!("requests: {error}");
+        let wrong = self.standing.take_all(self.ports.store.as_ref(), &scene);
+        for message in wrong.iter().filter(|message| !self.requests_said.contains(message)) {
+            tracing::error!("requests: {message}");
         }
+        self.requests_said = wrong;
     }
 
     /// Journals what a decision changed.
@@ -248,7 +255,8 @@ impl<'a> Loop<'a> {
         let mut kept = Ok(());
         if self.is_worth_recording(snapshot, decision) {
             kept = self.recorder.decision(snapshot, decision, unix);
-            self.recorded = Some((decision.at, is_complete(snapshot)));
+            let standing = self.standing.clone();
+            self.recorded = Some((decision.at, is_complete(snapshot), standing));
         }
         if telling {
             kept = kept.and(self.recorder.event(event, unix));
@@ -265,7 +273,8 @@ impl<'a> Loop<'a> {
     }
 
     /// Commands plan from the decision recorded last: it must not be one made before everything
-    /// was looked at once, nor of a world long gone.
+    /// was looked at once, nor of a world long gone. What people asked for is told by it if the
+    /// file that keeps it is damaged.
     fn is_worth_recording(&self, snapshot: &Snapshot, decision: &Decision) -> bool {
         let rests = |decision: &Decision| decision.steps.is_empty() && decision.waiting.is_empty();
         let differs = self.last.as_ref().is_none_or(|last| {
@@ -276,8 +285,10 @@ impl<'a> Loop<'a> {
                 || rests(last) != rests(decision)
         });
         differs
-            || self.recorded.is_none_or(|(at, complete)| {
-                complete != is_complete(snapshot) || decision.at.since(at) >= RECORD_ANEW
+            || self.recorded.as_ref().is_none_or(|(at, complete, standing)| {
+                *complete != is_complete(snapshot)
+                    || decision.at.since(*at) >= RECORD_ANEW
+                    || *standing != *self.standing
             })
     }
 
@@ -328,7 +339,12 @@ impl<'a> Loop<'a> {
 
     fn disk_said(&mut self, kept: Result<(), StoreError>) {
         if let Err(error) = kept {
-            let message = error.to_string();
+            let message = match error {
+                StoreError::Full { .. } => error.to_string(),
+                StoreError::Io { .. } => {
+                    format!("{error}; nothing up is begun until the journal can be written")
+                }
+            };
             if self.disk.as_ref() != Some(&message) {
                 tracing::error!("{message}");
             }

@@ -22,5 +22,7 @@ mod wake;
 pub use clock::BootClock;
 pub use machine::{LocalMachine, WAKE_ALARM};
 pub use ssh::{SshHosts, SshSetupError};
-pub use store::{FileStore, LockError, RESERVE, StateLock, journal_lines, lock_holder, room_in};
+pub use store::{
+    FileStore, LockError, RESERVE, StateLock, journal_is_torn, journal_lines, lock_holder, room_in,
+};
 pub use wake::HostWaker;

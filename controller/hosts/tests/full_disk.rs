@@ -1,4 +1,4 @@
-//! `FileStore` on a disk without room: a small tmpfs in a mount namespace of its own, where this
+//! `FileStore` on a disk without room, or mounted read-only: a small tmpfs in a mount namespace of its own, where this
 //! program runs itself again.
 
 #![allow(
@@ -18,7 +18,7 @@ use std::{
     process::Command,
 };
 
-use ananke_hosts::{FileStore, StateLock};
+use ananke_hosts::{FileStore, LockError, StateLock, lock_holder};
 use ananke_ports::{Store, StoreError};
 
 /// Says to the inner run where the small disk is.
@@ -26,6 +26,16 @@ const DISK: &str = "ANANKE_TEST_SMALL_DISK";
 
 #[test]
 fn on_a_full_disk_the_journal_goes_on_and_documents_say_so() {
+    on_a_small_disk("full");
+}
+
+#[test]
+fn a_read_only_disk_keeps_nobody_from_acting() {
+    on_a_small_disk("read_only");
+}
+
+/// Runs one of the tests below on a disk of its own.
+fn on_a_small_disk(inner: &str) {
     let folder = tempfile::tempdir().unwrap();
     // `--map-root-user` so that it needs no root either.
     let output = Command::new("unshare")
@@ -33,7 +43,7 @@ fn on_a_full_disk_the_journal_goes_on_and_documents_say_so() {
         .arg("mount -t tmpfs -o size=4m tmpfs \"$1\" && shift && exec \"$@\"")
         .args(["sh".as_ref(), folder.path().as_os_str()])
         .arg(env::current_exe().unwrap())
-        .args(["--exact", "inner", "--ignored", "--nocapture"])
+        .args(["--exact", inner, "--ignored", "--nocapture"])
         .env(DISK, folder.path())
         .output()
         .expect("missing: unshare (apt-get install util-linux)");
@@ -43,7 +53,35 @@ fn on_a_full_disk_the_journal_goes_on_and_documents_say_so() {
 
 #[test]
 #[ignore = "run by the test above, on the disk that it makes"]
-fn inner() {
+fn read_only() {
+    let disk = env::var_os(DISK).expect("this is run by the other test");
+    let folder = Path::new(&disk).join("state");
+    drop(StateLock::acquire(&folder).unwrap());
+    FileStore::at(&folder).append("{\"event\":\"before\"}").unwrap();
+    let mounted = Command::new("mount").args(["-o", "remount,ro"]).arg(&disk).status().unwrap();
+    assert!(mounted.success());
+
+    let lock = StateLock::acquire(&folder).unwrap();
+    assert!(matches!(StateLock::acquire(&folder), Err(LockError::Held { .. })));
+    assert!(lock_holder(&folder).is_some());
+    let store = FileStore::at(&folder);
+    assert_eq!(store.journal().unwrap(), ["{\"event\":\"before\"}"]);
+    for written in [store.append("x"), store.rotate("x"), store.write("status.json", b"{}")] {
+        assert!(matches!(written, Err(StoreError::Io { .. })), "{written:?}");
+    }
+    drop(lock);
+
+    // Without a state directory, and without a way to make one.
+    let nowhere = Path::new(&disk).join("none/state");
+    let lock = StateLock::acquire(&nowhere).unwrap();
+    assert!(matches!(StateLock::acquire(&nowhere), Err(LockError::Held { .. })));
+    assert!(FileStore::at(&nowhere).journal().unwrap().is_empty());
+    drop(lock);
+}
+
+#[test]
+#[ignore = "run by the test above, on the disk that it makes"]
+fn full() {
     let disk = env::var_os(DISK).expect("this is run by the other test");
     let folder = Path::new(&disk).join("state");
     let lock = StateLock::acquire(&folder).unwrap();

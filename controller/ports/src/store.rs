@@ -26,6 +26,9 @@ pub trait Store: Send + Sync {
     /// damaged one stands in its place, so that it can be named, and is no line of ours.
     fn journal(&self) -> Result<Vec<String>, StoreError>;
 
+    /// Whether something stands behind the journal's last whole line: a write that was cut.
+    fn is_torn(&self) -> Result<bool, StoreError>;
+
     /// Begins a new segment with these lines and forgets segments beyond the policy's bound.
     fn rotate(&self, lines: &str) -> Result<(), StoreError>;
 }

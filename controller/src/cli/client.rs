@@ -8,7 +8,7 @@ use std::{
 };
 
 use ananke_crds::host_config::HostConfiguration;
-use ananke_hosts::lock_holder;
+use ananke_hosts::{lock_holder, room_in};
 
 use super::{
     exit::{Exit, Failure},
@@ -24,6 +24,9 @@ pub(crate) struct Told {
     pub(crate) published: Published,
     age_seconds: u64,
     daemon: Option<String>,
+    /// Why nothing newer can be written here, if that is so.
+    unwritable: Option<String>,
+    page: String,
 }
 
 /// A daemon writes its status at least every 30 s.
@@ -38,10 +41,17 @@ impl Told {
             None => Some(format!(
                 "no daemon is running: this was told {age} ago\n  try: systemctl status ananke"
             )),
-            Some(process) if self.age_seconds > ALIVE_SECONDS => Some(format!(
-                "the daemon ({process}) is stuck: this was told {age} ago\n  \
+            Some(process) if self.age_seconds > ALIVE_SECONDS => Some(match &self.unwritable {
+                Some(why) => format!(
+                    "the daemon ({process}) cannot write its state ({why}): this was told {age} \
+                     ago\n  try: {} for what is so now, and mend the disk",
+                    self.page
+                ),
+                None => format!(
+                    "the daemon ({process}) is stuck: this was told {age} ago\n  \
                  try: systemctl restart ananke"
-            )),
+                ),
+            }),
             Some(_) => None,
         }
     }
@@ -64,7 +74,17 @@ pub(crate) fn told(config: &HostConfiguration) -> Result<Told, Failure> {
         published,
         age_seconds: u64::try_from(age).unwrap_or(0),
         daemon: lock_holder(&config.state),
+        unwritable: unwritable(&config.state),
+        page: format!("http://{}/", config.listen),
     })
+}
+
+/// Why a state directory takes nothing, if that is so.
+fn unwritable(folder: &Path) -> Option<String> {
+    match room_in(folder) {
+        Ok(free) => (free < ananke_hosts::RESERVE).then(|| format!("{free} bytes are free")),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// The same, for a command that shows no more than a part: a dead daemon is told beside it.

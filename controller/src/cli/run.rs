@@ -129,7 +129,7 @@ fn start(instance: Instance) -> Result<Exit, Failure> {
 impl Instance {
     async fn run(self) -> Result<Exit, Failure> {
         let state = self.config.state.clone();
-        let store: Arc<dyn Store> = Arc::new(FileStore::open(&state)?);
+        let store: Arc<dyn Store> = Arc::new(FileStore::at(&state));
         let source = Source::new(config::place(&self.config), Arc::clone(&store));
         let first =
             source.first().map_err(|refused| Failure::new(Exit::Usage, refused.to_string()))?;

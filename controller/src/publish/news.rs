@@ -18,6 +18,7 @@ pub(super) fn is_news(before: &Scene, after: &Scene) -> bool {
     !Arc::ptr_eq(&before.in_force, &after.in_force)
         || before.complete != after.complete
         || before.disk != after.disk
+        || before.damage != after.damage
         || before.in_flight != after.in_flight
         || decision_is_news(&before.decision, &after.decision)
         || words_are_news(&before.snapshot, &after.snapshot)

@@ -21,6 +21,8 @@ pub struct Scene {
     pub complete: bool,
     /// What keeps the disk from taking the journal, if anything.
     pub disk: Option<String>,
+    /// That what people asked for was lost or damaged, until one of them has seen to it.
+    pub damage: Option<String>,
     /// The wall clock of the world, seconds since 1970.
     pub unix_seconds: i64,
     /// This machine's clock, seconds since 1970, also over a world whose time runs faster: readers

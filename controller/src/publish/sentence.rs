@@ -8,6 +8,8 @@ use ananke_core::{
 };
 use ananke_crds::policy::Target;
 
+use super::verdict::{JOURNAL_WRITABLE, REQUESTS_KNOWN};
+
 /// The sentence of a decision.
 pub(super) fn sentence(decision: &Decision, conditions: &[Condition]) -> String {
     let find = |kind: &str| conditions.iter().find(|condition| condition.kind == kind);
@@ -29,6 +31,9 @@ pub(super) fn sentence(decision: &Decision, conditions: &[Condition]) -> String 
     let doubt = find("SuppliesTrusted").filter(|trusted| trusted.status != Status::True);
     if let Some(doubt) = doubt.filter(|doubt| !parts.iter().any(|p| p.contains(&doubt.message))) {
         parts.push(format!("Look at a supply: {}", doubt.message));
+    }
+    for kind in [JOURNAL_WRITABLE, REQUESTS_KNOWN] {
+        parts.extend(find(kind).map(|files| format!("Look at the files: {}", files.message)));
     }
     let sentences = parts.iter().map(|part| part.trim_end_matches('.'));
     sentences.map(|part| format!("{part}.")).collect::<Vec<_>>().join(" ")

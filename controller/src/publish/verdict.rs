@@ -7,6 +7,11 @@ use ananke_core::{
 
 use super::Scene;
 
+/// Whether the disk takes the journal; told only when it does not.
+pub(super) const JOURNAL_WRITABLE: &str = "JournalWritable";
+/// Whether what people asked for is known; told only when it is not.
+pub(super) const REQUESTS_KNOWN: &str = "RequestsKnown";
+
 pub(super) fn verdict(scene: &Scene) -> Vec<Condition> {
     let mut all = match &scene.in_force.problem {
         None => conditions(&scene.decision),
@@ -20,13 +25,14 @@ pub(super) fn verdict(scene: &Scene) -> Vec<Condition> {
             conditions(&decision)
         }
     };
-    if let Some(disk) = &scene.disk {
-        all.push(Condition {
-            kind: "JournalWritable".into(),
+    let of_files = [(JOURNAL_WRITABLE, &scene.disk), (REQUESTS_KNOWN, &scene.damage)];
+    all.extend(of_files.into_iter().filter_map(|(kind, wrong)| {
+        Some(Condition {
+            kind: kind.into(),
             status: Status::False,
             reason: Reason::ManualActionRequired,
-            message: disk.clone(),
-        });
-    }
+            message: wrong.clone()?,
+        })
+    }));
     all
 }

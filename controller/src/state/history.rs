@@ -3,7 +3,7 @@
 use ananke_core::{budget::Runs, journal::Event};
 use ananke_ports::{Store, StoreError};
 
-use super::{RUNS, Recorder, plain};
+use super::{RUNS, Recorder, parsed};
 
 /// The past runs.
 #[derive(Debug, Default)]
@@ -13,18 +13,14 @@ pub struct History {
 
 impl History {
     /// Reads the file; a damaged one is set aside and named in the message.
-    pub fn open(store: &dyn Store) -> Result<(Self, Option<String>), StoreError> {
-        let Some(bytes) = store.read(RUNS)? else { return Ok((Self::default(), None)) };
-        match serde_json::from_slice(&bytes) {
-            Ok(runs) => Ok((Self { runs }, None)),
-            Err(error) => {
-                let aside = store.set_aside(RUNS)?;
+    pub fn open(store: &dyn Store) -> (Self, Option<String>) {
+        match parsed(store, RUNS) {
+            Ok(runs) => (Self { runs: runs.unwrap_or_default() }, None),
+            Err(damage) => {
                 let message = format!(
-                    "{RUNS} is damaged ({}), kept as {aside}: the budget is the declared one \
-                     until enough runs were seen again",
-                    plain(&error.to_string())
+                    "{damage}: the budget is the declared one until enough runs were seen again"
                 );
-                Ok((Self::default(), Some(message)))
+                (Self::default(), Some(message))
             }
         }
     }

@@ -1,13 +1,18 @@
 //! What lies in the state directory.
 
+use ananke_ports::Store;
+use serde::de::DeserializeOwned;
+
 mod history;
 mod noted;
 mod recorder;
+mod remembered;
 mod replay;
 mod requests;
 
 pub use history::History;
 pub use recorder::{Line, Recorder};
+pub use remembered::{Asked, Remembered};
 pub use replay::{Change, Difference, Replayed, replay};
 pub use requests::{Answer, FOLDER as REQUESTS, Request, Scene, Standing};
 
@@ -21,6 +26,30 @@ pub const OVERRIDE: &str = "override.json";
 pub const RUNS: &str = "runs.json";
 /// The last valid document.
 pub const LAST_GOOD: &str = "policy/last-good.yaml";
+
+/// Reads a file of ours; one that is damaged, or cannot be read, is set aside.
+///
+/// # Errors
+/// What is wrong with it, and where it is now.
+fn parsed<T: DeserializeOwned>(store: &dyn Store, path: &str) -> Result<Option<T>, String> {
+    let wrong = match store.read(path) {
+        Ok(None) => return Ok(None),
+        Ok(Some(bytes)) => match serde_json::from_slice(&bytes) {
+            Ok(value) => return Ok(Some(value)),
+            Err(error) => format!("is damaged ({})", plain(&error.to_string())),
+        },
+        Err(error) => format!("cannot be read ({})", plain(&error.to_string())),
+    };
+    Err(format!("{path} {wrong}, {}", put_aside(store, path)))
+}
+
+/// Sets a file aside, and says where it is now.
+pub(crate) fn put_aside(store: &dyn Store, path: &str) -> String {
+    match store.set_aside(path) {
+        Ok(aside) => format!("kept as {aside}"),
+        Err(error) => format!("left as it is ({})", plain(&error.to_string())),
+    }
+}
 
 /// Longest message that is told, in characters.
 const TOLD: usize = 400;

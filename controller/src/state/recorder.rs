@@ -4,7 +4,6 @@ use std::{borrow::Cow, sync::Arc};
 
 use ananke_core::{
     decision::Decision,
-    episode::EpisodePhase,
     journal::{Event, Journal},
     observe::Snapshot,
     time::Tick,
@@ -13,7 +12,10 @@ use ananke_crds::policy::PowerPolicySpec;
 use ananke_ports::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::{noted::Noted, plain};
+use super::{
+    noted::Noted,
+    remembered::{Asked, Remembered},
+};
 use crate::wiring::policy::InForce;
 
 /// One line of the journal.
@@ -70,18 +72,23 @@ pub struct Recorder {
     /// Whether the segment holds all that is remembered. A decision made from more than that could
     /// not be made again.
     whole: bool,
+    /// What people had asked for when a decision was recorded last, before this start.
+    asked: Option<Asked>,
 }
 
 impl Recorder {
-    /// Reads the journal back and notes the start of this daemon. A line that cannot be read ends
-    /// what is believed of the file; the file is kept aside and named in the messages.
+    /// Reads the journal back and notes the start of this daemon. What cannot be read ends what is
+    /// believed of it, and is named in the message; the segment is kept.
+    ///
+    /// A disk that takes nothing must not keep the daemon from bringing things down: whoever
+    /// records the first decision is told.
     pub fn open(
         store: Arc<dyn Store>,
         boot_id: String,
         at: Tick,
         unix_seconds: i64,
-    ) -> Result<(Self, Vec<String>), StoreError> {
-        let (mut journal, complaints) = read_back(store.as_ref())?;
+    ) -> (Self, Option<String>) {
+        let Remembered { mut journal, asked, complaint } = Remembered::read(store.as_ref());
         journal.apply(&Event::Started { boot_id, at });
         let mut recorder = Self {
             store,
@@ -92,14 +99,16 @@ impl Recorder {
             policy: None,
             policy_told: false,
             whole: false,
+            asked,
         };
-        match recorder.begin_segment() {
-            // A full disk must not keep the daemon from bringing things down.
-            Ok(()) | Err(StoreError::Full { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        tracing::debug!(unix_seconds, "journal opened");
-        Ok((recorder, complaints))
+        let kept = recorder.begin_segment();
+        tracing::debug!(unix_seconds, ?kept, "journal opened");
+        (recorder, complaint)
+    }
+
+    /// What people had asked for when a decision was recorded last, before this start.
+    pub const fn asked(&self) -> Option<&Asked> {
+        self.asked.as_ref()
     }
 
     /// What is remembered.
@@ -191,29 +200,4 @@ fn render(line: &Line<'_>) -> Result<String, StoreError> {
     let text = serde_json::to_string(line)
         .map_err(|error| StoreError::Io { path: "journal".into(), message: error.to_string() })?;
     Ok(text + "\n")
-}
-
-fn read_back(store: &dyn Store) -> Result<(Journal, Vec<String>), StoreError> {
-    let mut journal = Journal::default();
-    let mut complaints = Vec::new();
-    for (number, text) in store.journal()?.iter().enumerate() {
-        match serde_json::from_str(text) {
-            Ok(Line::State { journal: state }) => journal = state.into_owned(),
-            Ok(Line::Event { event, .. }) => journal.apply(&event),
-            Ok(Line::Decision { .. } | Line::Policy { .. }) => {}
-            Err(error) => {
-                complaints.push(format!(
-                    "journal: line {} is damaged ({}); what stands before it is believed, the \
-                     rest is found by looking",
-                    number + 1,
-                    plain(&error.to_string())
-                ));
-                // As a daemon that remembers nothing: a steady state that stands before the damage
-                // may be one of before an outage.
-                journal.episode.phase = EpisodePhase::Recovering;
-                break;
-            }
-        }
-    }
-    Ok((journal, complaints))
 }

@@ -10,14 +10,17 @@ use ananke_core::{
     signals::{SupplyMemory, Trigger},
     time::Tick,
 };
-use ananke_ports::{Store, StoreError};
+use ananke_ports::Store;
 use serde::{Deserialize, Serialize};
 
-use super::{OVERRIDE, plain};
+use super::{Asked, OVERRIDE, parsed, plain, put_aside};
 use crate::publish::span;
 
 /// The folder.
 pub const FOLDER: &str = "requests";
+
+/// So much of a reason is told beside other things, in characters.
+const REASON: usize = 60;
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +81,17 @@ pub struct Answer {
     pub message: String,
 }
 
+impl From<Result<String, Refusal>> for Answer {
+    fn from(taken: Result<String, Refusal>) -> Self {
+        let (ok, usage, message) = match taken {
+            Ok(message) => (true, false, message),
+            Err(Refusal::Usage(message)) => (false, true, message),
+            Err(Refusal::Guard(message)) => (false, false, message),
+        };
+        Self { ok, usage, message: plain(&message) }
+    }
+}
+
 /// Why a request is not taken.
 enum Refusal {
     /// It names something that is not there.
@@ -101,6 +115,15 @@ pub struct Standing {
     pub maintenance: BTreeSet<String>,
     /// Counts explicit starts.
     pub startups: u64,
+    /// That this was lost or damaged, what is taken for it, and how to end the warning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
+    /// Whether it could not be written.
+    #[serde(skip)]
+    is_unsaved: bool,
+    /// Requests that were taken and cannot be removed.
+    #[serde(skip)]
+    passed_over: BTreeSet<String>,
 }
 
 /// A mask that outlives this boot, so its end is a time of the wall clock.
@@ -118,6 +141,23 @@ pub struct StandingMask {
     pub reason: String,
 }
 
+impl From<&Asked> for Standing {
+    fn from(asked: &Asked) -> Self {
+        let Requests { hold, masks, maintenance, startups } = asked.requests.clone();
+        let until = |mask: &Mask| {
+            let left = i64::try_from(mask.until.since(asked.at).as_secs()).unwrap_or(i64::MAX);
+            asked.unix_seconds.saturating_add(left)
+        };
+        let mask = |mask: Mask| {
+            let until_unix_seconds = until(&mask);
+            let Mask { signal, cause, unheard, reason, .. } = mask;
+            (signal, StandingMask { cause, unheard, until_unix_seconds, reason })
+        };
+        let masks = masks.into_iter().map(mask).collect();
+        Self { hold, masks, maintenance, startups, ..Self::default() }
+    }
+}
+
 /// What a request is judged against.
 pub struct Scene<'a> {
     /// The supplies' memories.
@@ -131,68 +171,140 @@ pub struct Scene<'a> {
 }
 
 impl Standing {
-    /// Reads them back; a damaged file is set aside, and what was asked must be asked again.
-    pub fn open(store: &dyn Store) -> Result<(Self, Option<String>), StoreError> {
-        let Some(bytes) = store.read(OVERRIDE)? else { return Ok((Self::default(), None)) };
-        match serde_json::from_slice(&bytes) {
-            Ok(standing) => Ok((standing, None)),
+    /// Reads them back. What a damaged or lost file said is taken from what the journal tells of
+    /// the last decision, and people are told until one of them has seen to it.
+    pub fn open(store: &dyn Store, asked: Option<&Asked>) -> (Self, Option<String>) {
+        let damage = match parsed::<Self>(store, OVERRIDE) {
+            Ok(Some(mut standing)) => {
+                standing.damage = standing.damage.map(|damage| plain(&damage));
+                let known = standing.damage.clone();
+                return (standing, known);
+            }
+            Ok(None) if asked.is_none_or(|asked| asked.requests == Requests::default()) => {
+                return (Self::default(), None);
+            }
+            Ok(None) => format!("{OVERRIDE} is gone"),
+            Err(damage) => damage,
+        };
+        let mut standing = asked.map(Self::from).unwrap_or_default();
+        let known = match asked {
+            Some(_) => format!("see whether this is all: {}", standing.in_words()),
+            None => "set holds, masks and maintenance again: none is known, and none is set".into(),
+        };
+        let message = plain(&format!(
+            "{damage} (`ananke hold` or `ananke release` ends this warning); {known}"
+        ));
+        standing.damage = Some(message.clone());
+        standing.save(store);
+        (standing, Some(message))
+    }
+
+    /// What stands, in a few words.
+    fn in_words(&self) -> String {
+        let mut words = Vec::new();
+        match &self.hold {
+            Some(hold) if hold.reason.is_empty() => words.push("all is held".to_owned()),
+            Some(hold) => {
+                let reason: String = hold.reason.chars().take(REASON).collect();
+                words.push(format!("all is held ({reason})"));
+            }
+            None => words.push("nothing is held".to_owned()),
+        }
+        words.extend(self.masks.keys().map(|signal| format!("{signal} is masked")));
+        words.extend(self.maintenance.iter().map(|host| format!("{host} is in maintenance")));
+        words.join(", ")
+    }
+
+    /// Takes every request that lies in the folder once, answers it, and keeps what stands. What
+    /// is in the way of one is in the way of no other; what went wrong is said.
+    pub fn take_all(&mut self, store: &dyn Store, scene: &Scene<'_>) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.is_unsaved {
+            wrong.extend(self.save(store));
+        }
+        let names = match store.list(FOLDER) {
+            Ok(names) => names,
             Err(error) => {
-                let aside = store.set_aside(OVERRIDE)?;
-                let message = format!(
-                    "{OVERRIDE} is damaged ({}), kept as {aside}: holds, masks and \
-                     maintenance must be set again",
-                    plain(&error.to_string())
-                );
-                Ok((Self::default(), Some(message)))
+                wrong.push(error.to_string());
+                return wrong;
+            }
+        };
+        self.passed_over.retain(|name| names.contains(name));
+        for name in names {
+            let is_one = |id: &&str| !id.ends_with(".answer");
+            let Some(id) = name.strip_suffix(".json").filter(is_one) else { continue };
+            if !self.passed_over.contains(&name) {
+                wrong.extend(self.take_one(store, scene, id, &name));
+            } else if store.remove(&format!("{FOLDER}/{name}")).is_ok() {
+                self.passed_over.remove(&name);
             }
         }
+        wrong
     }
 
-    /// Takes every request that lies in the folder, answers it, and keeps what stands.
-    pub fn take_all(&mut self, store: &dyn Store, scene: &Scene<'_>) -> Result<bool, StoreError> {
+    /// Takes one request, and says what went wrong.
+    fn take_one(
+        &mut self,
+        store: &dyn Store,
+        scene: &Scene<'_>,
+        id: &str,
+        name: &str,
+    ) -> Vec<String> {
+        let path = format!("{FOLDER}/{name}");
         let before = self.clone();
-        for name in store.list(FOLDER)? {
-            let Some(id) = name.strip_suffix(".json").filter(|id| !id.ends_with(".answer")) else {
-                continue;
-            };
-            let path = format!("{FOLDER}/{name}");
-            let answer = match store.read(&path)?.map(|bytes| serde_json::from_slice(&bytes)) {
-                None => continue,
-                Some(Ok(request)) => self.take(request, scene),
-                Some(Err(error)) => Err(Refusal::Usage(format!("not a request: {error}"))),
-            };
-            let (ok, usage, message) = match answer {
-                Ok(message) => (true, false, message),
-                Err(Refusal::Usage(message)) => (false, true, message),
-                Err(Refusal::Guard(message)) => (false, false, message),
-            };
-            let answer = Answer { ok, usage, message: plain(&message) };
-            tracing::info!(request = id, ok = answer.ok, "{}", answer.message);
-            let text = serde_json::to_vec(&answer).unwrap_or_default();
-            if *self != before {
-                self.save(store)?;
+        let mut wrong = Vec::new();
+        let taken = match store.read(&path) {
+            // Whoever asked took it back.
+            Ok(None) => return wrong,
+            Ok(Some(bytes)) => match serde_json::from_slice(&bytes) {
+                Ok(request) => self.take(request, scene),
+                Err(error) => Err(Refusal::Usage(format!("not a request: {error}"))),
+            },
+            Err(error) => {
+                let aside = put_aside(store, &path);
+                wrong.push(format!("a request cannot be read ({error}), {aside}"));
+                Err(Refusal::Guard(format!("it cannot be read: {error}")))
             }
-            store.write(&format!("{FOLDER}/{id}.answer.json"), &text)?;
-            store.remove(&path)?;
+        };
+        if *self != before {
+            wrong.extend(self.save(store));
         }
-        Ok(*self != before)
+        let answer = Answer::from(taken);
+        tracing::info!(request = id, ok = answer.ok, "{}", answer.message);
+        let text = serde_json::to_vec(&answer).unwrap_or_default();
+        let told = store.write(&format!("{FOLDER}/{id}.answer.json"), &text);
+        wrong.extend(told.err().map(|error| error.to_string()));
+        if let Err(error) = store.remove(&path) {
+            // It is not taken a second time.
+            self.passed_over.insert(name.to_owned());
+            wrong.push(error.to_string());
+        }
+        wrong
     }
 
-    fn save(&self, store: &dyn Store) -> Result<(), StoreError> {
-        store.write(OVERRIDE, &serde_json::to_vec_pretty(self).unwrap_or_default())
+    /// Keeps what stands over a restart; what is not kept now is tried again.
+    fn save(&mut self, store: &dyn Store) -> Option<String> {
+        let text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        let kept = store.write(OVERRIDE, &text);
+        self.is_unsaved = kept.is_err();
+        kept.err().map(|error| error.to_string())
     }
 
     fn take(&mut self, request: Request, scene: &Scene<'_>) -> Result<String, Refusal> {
         match request {
             Request::Hold { reason, even_on_battery } => {
                 self.hold = Some(Hold { reason, even_on_battery });
+                self.damage = None;
                 let ups = if even_on_battery { "" } else { "; UPS signals still act" };
                 Ok(format!("no new step is begun until `ananke release`{ups}"))
             }
-            Request::Release => match self.hold.take() {
-                Some(_) => Ok("released: steps go on".into()),
-                None => Ok("nothing was held".into()),
-            },
+            Request::Release => {
+                self.damage = None;
+                match self.hold.take() {
+                    Some(_) => Ok("released: steps go on".into()),
+                    None => Ok("nothing was held".into()),
+                }
+            }
             Request::Mask { signal, for_seconds, reason } => {
                 self.mask(&signal, for_seconds, reason, scene)
             }
@@ -292,3 +404,6 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

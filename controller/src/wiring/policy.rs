@@ -23,7 +23,10 @@ use notify::{
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 
-use crate::{publish::Spec, state::LAST_GOOD};
+use crate::{
+    publish::Spec,
+    state::{LAST_GOOD, put_aside},
+};
 
 /// A valid policy, compiled, and what is wrong with the document if it is not the one in force.
 pub struct InForce {
@@ -53,6 +56,12 @@ impl Refused {
     /// In one line, for the status; all of it is what it displays.
     pub fn line(&self) -> &str {
         &self.line
+    }
+
+    /// This, and something else that is wrong.
+    fn and(&self, other: &str) -> Self {
+        let Self { line, whole } = self;
+        Self { line: format!("{line}; {other}"), whole: format!("{whole}\n{other}") }
     }
 }
 
@@ -253,10 +262,11 @@ impl Source {
         match self.look() {
             Ok(in_force) => Ok(in_force),
             Err(problem) => {
-                let kept = self.store.read(LAST_GOOD).ok().flatten();
-                let text = kept.and_then(|bytes| String::from_utf8(bytes).ok());
-                let good = text.and_then(|text| InForce::of(&text, LAST_GOOD).ok());
-                let Some(good) = good else { return Err(problem) };
+                let good = match last_good(self.store.as_ref()) {
+                    Ok(Some(good)) => good,
+                    Ok(None) => return Err(problem),
+                    Err(damage) => return Err(problem.and(&damage)),
+                };
                 tracing::error!("the last good document is in force instead of\n{problem}");
                 Ok(good.with_problem(&problem))
             }
@@ -267,8 +277,9 @@ impl Source {
         let (file, text) = self.place.find()?;
         let in_force = InForce::of(&text, &file.display().to_string())?;
         let kept = self.store.read(LAST_GOOD).ok().flatten();
-        if kept.as_deref() != Some(text.as_bytes())
-            && let Err(error) = self.store.write(LAST_GOOD, text.as_bytes())
+        let sealed = sealed(&text);
+        if kept.as_deref() != Some(sealed.as_bytes())
+            && let Err(error) = self.store.write(LAST_GOOD, sealed.as_bytes())
         {
             tracing::warn!("the last good document was not kept: {error}");
         }
@@ -307,6 +318,36 @@ impl Source {
         }
         out.send_replace(Arc::new(after));
     }
+}
+
+/// Stands before the digest in the last line of the last good document. A part of a document can
+/// be a document too, with another meaning.
+const SEAL: &str = "\n# the end; sha256 of all above: ";
+
+/// A document as it is kept.
+pub fn sealed(text: &str) -> String {
+    format!("{text}{SEAL}{}\n", digest(text.as_bytes()))
+}
+
+/// The last good document, if one was kept.
+///
+/// # Errors
+/// What is wrong with it, and where it is now.
+pub fn last_good(store: &dyn Store) -> Result<Option<InForce>, String> {
+    let wrong = match store.read(LAST_GOOD) {
+        Ok(None) => return Ok(None),
+        Ok(Some(bytes)) => match unsealed(&bytes) {
+            Some(text) => return InForce::of(text, LAST_GOOD).map(Some).map_err(|e| e.line),
+            None => format!("{LAST_GOOD} is damaged: it is not as it was written"),
+        },
+        Err(error) => format!("{LAST_GOOD} cannot be read ({error})"),
+    };
+    Err(format!("{wrong}; {}, so nothing is in force", put_aside(store, LAST_GOOD)))
+}
+
+fn unsealed(bytes: &[u8]) -> Option<&str> {
+    let (text, seal) = str::from_utf8(bytes).ok()?.rsplit_once(SEAL)?;
+    (seal.strip_suffix('\n')? == digest(text.as_bytes())).then_some(text)
 }
 
 /// Watches the folder, never the file: an editor's rename and a symlink swap show only there.
@@ -381,5 +422,28 @@ mod tests {
         }
         let error = by("peer").unwrap_err().to_string();
         assert!(error.contains("cannot act on spec.hosts[].off.wayBack: peer yet"), "{error}");
+    }
+
+    #[test]
+    fn a_part_of_the_last_good_document_is_not_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let minimal = include_str!("../../../desired/minimal.yaml");
+        let name = InForce::of(minimal, "p.yaml").unwrap().name().to_owned();
+        let store = Arc::new(ananke_sim::ports::MemoryStore::new());
+        let place = Place { folder: folder.path().to_owned(), name };
+        let first = || Source::new(place.clone(), store.clone()).first();
+        fs::write(folder.path().join("p.yaml"), minimal).unwrap();
+        assert!(first().is_ok_and(|good| good.problem.is_none()));
+        fs::remove_file(folder.path().join("p.yaml")).unwrap();
+        assert!(first().is_ok_and(|good| good.problem.is_some()));
+        let kept = store.read(LAST_GOOD).unwrap().unwrap();
+        store.put(LAST_GOOD, minimal.as_bytes());
+        let refused = first().err().unwrap();
+        for said in [refused.line(), &refused.to_string()] {
+            assert!(said.contains("no document names PowerPolicy"), "{said}");
+            assert!(said.contains("kept as policy/last-good.yaml.damaged-1"), "{said}");
+        }
+        store.put(LAST_GOOD, &kept);
+        assert!(first().is_ok());
     }
 }

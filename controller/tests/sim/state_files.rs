@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use ananke::state::{OVERRIDE, RUNS, Request, STATUS};
+use ananke::{
+    publish::Published,
+    state::{OVERRIDE, RUNS, Request, STATUS},
+};
 use ananke_core::budget::{Path, Runs};
-use ananke_crds::policy::{ConditionStatus, Target};
+use ananke_crds::policy::{Condition, ConditionStatus, Target};
 use ananke_ports::Store as _;
-use ananke_sim::world::Fate;
+use ananke_sim::{ports::DiskFault, world::Fate};
 
 use crate::{
     scenes::SMALL,
@@ -47,6 +50,49 @@ async fn full(stage: &mut Stage) {
 #[test]
 fn small_full_disk() {
     play("small_full_disk", SMALL, full);
+}
+
+/// A daemon that starts over a state directory that takes nothing, or gives nothing either, takes
+/// everything down on battery, says what is wrong, and brings nothing up until it is mended.
+async fn broken(stage: &mut Stage, fault: DiskFault) {
+    stage.arrives(Target::Running, 30).await;
+    stage.kill_minus_9().await;
+    stage.store.breaks(Some(fault));
+    stage.tell("the disk is broken");
+    stage.start();
+    let is_told = |told: &Published| {
+        let is_it = |c: &Condition| c.condition_type == "JournalWritable";
+        told.status.conditions.iter().any(is_it)
+            && told.status.sentence.as_ref().is_some_and(|s| s.contains("nothing up is begun"))
+    };
+    stage.until_told("the broken disk is told", 30, is_told).await;
+    stage.fate(&Fate::Mains { supply: None, present: false });
+    stage.fate(&Fate::Battery { supply: "ups".into(), percent: 25 });
+    stage.until("every host is off", 900, all_off).await;
+    stage.fate(&Fate::Mains { supply: None, present: true });
+    stage.fate(&Fate::Battery { supply: "ups".into(), percent: 60 });
+    stage.pass(Duration::from_secs(120)).await;
+    let waits = stage.look(all_off) && stage.told().is_some_and(|told| is_told(&told));
+    stage.check(waits, "a step up was begun that is not in the journal");
+    stage.store.breaks(None);
+    stage.tell("the disk is mended");
+    stage.arrives(Target::Running, 900).await;
+    let told = stage.told().is_some_and(|told| is_told(&told));
+    stage.check(!told, "the broken disk is still told");
+}
+
+#[test]
+fn small_read_only_disk() {
+    play("small_read_only_disk", SMALL, async |stage: &mut Stage| {
+        broken(stage, DiskFault::ReadOnly).await;
+    });
+}
+
+#[test]
+fn small_dead_disk() {
+    play("small_dead_disk", SMALL, async |stage: &mut Stage| {
+        broken(stage, DiskFault::Dead).await;
+    });
 }
 
 /// Every file is damaged, half-way down, while nobody runs.

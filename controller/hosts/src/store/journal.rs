@@ -58,11 +58,19 @@ impl JournalFiles {
 
     /// The lines of the segment in force.
     pub(super) fn lines(&self) -> Result<Vec<String>, StoreError> {
+        Ok(journal_lines(&self.bytes()?))
+    }
+
+    /// Whether the segment in force ends in something that is no whole line.
+    pub(super) fn is_torn(&self) -> Result<bool, StoreError> {
+        Ok(journal_is_torn(&self.bytes()?))
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, StoreError> {
         let numbers = self.numbers().map_err(|error| told(&self.folder, &error))?;
         let Some(newest) = numbers.last() else { return Ok(Vec::new()) };
         let path = self.path(*newest);
-        let bytes = fs::read(&path).map_err(|error| told(&path, &error))?;
-        Ok(journal_lines(&bytes))
+        fs::read(&path).map_err(|error| told(&path, &error))
     }
 
     /// Begins a new segment with these lines.
@@ -186,6 +194,11 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
     bytes.get(..end).unwrap_or_default()
 }
 
+/// Whether a segment ends in something that is no whole line: a write that was cut.
+pub fn journal_is_torn(segment: &[u8]) -> bool {
+    segment.last().is_some_and(|byte| *byte != b'\n')
+}
+
 /// The lines of a segment, each in its place; what has no line end was never written. One that is
 /// no text (blocks of a write that a power cut tore) ends where its text does, in a sign that no
 /// line of ours has: whoever reads it knows that it is damaged, and which line it is.
@@ -235,6 +248,8 @@ mod tests {
             let whole = ends.count();
             let mut files = files(&folder);
             assert_eq!(files.lines().unwrap(), lines[..whole], "cut at {end}");
+            let is_between = end == 0 || text.as_bytes()[end - 1] == b'\n';
+            assert_eq!(files.is_torn().unwrap(), !is_between, "cut at {end}");
             files.append("{\"x\":0}").unwrap();
             let mut expected = lines[..whole].to_vec();
             expected.push("{\"x\":0}");

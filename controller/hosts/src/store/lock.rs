@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use rustix::io::Errno;
+
 use super::{documents::TEMPORARY, make_folder};
 
 /// A temporary file older than this belongs to nobody who still lives: a write takes milliseconds.
@@ -48,20 +50,18 @@ pub enum LockError {
 impl StateLock {
     /// Takes the lock of a state directory, and sweeps out what a killed writer left there.
     ///
+    /// A disk that takes nothing keeps nobody from acting: what is there already is locked.
+    ///
     /// # Errors
     /// [`LockError::Held`] says which process has it; it is never waited for.
     pub fn acquire(folder: &Path) -> Result<Self, LockError> {
         let path = folder.join("lock");
         let failed = |source| LockError::Io { path: path.clone(), source };
-        make_folder(folder).map_err(failed)?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
+        let mut file = match lock_file(folder, &path) {
+            Err(error) if takes_nothing(&error) => as_it_is(&path).ok_or(error),
+            opened => opened,
+        }
+        .map_err(failed)?;
         match try_exclusive(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -74,6 +74,27 @@ impl StateLock {
         sweep(folder);
         Ok(Self { _file: file })
     }
+}
+
+fn lock_file(folder: &Path, path: &Path) -> io::Result<File> {
+    make_folder(folder)?;
+    let mut how = OpenOptions::new();
+    how.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// Whether it is the disk that says no, and not that this is somebody else's folder.
+fn takes_nothing(error: &io::Error) -> bool {
+    let kinds = [
+        io::ErrorKind::ReadOnlyFilesystem,
+        io::ErrorKind::StorageFull,
+        io::ErrorKind::QuotaExceeded,
+    ];
+    kinds.contains(&error.kind()) || error.raw_os_error() == Some(Errno::IO.raw_os_error())
+}
+
+/// The lock file that is there, or the first folder above it that is.
+fn as_it_is(path: &Path) -> Option<File> {
+    path.ancestors().find_map(|place| File::open(place).ok())
 }
 
 /// A command that only looks ([`lock_holder`]) has the file for an instant.

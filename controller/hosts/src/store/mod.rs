@@ -18,7 +18,7 @@ use rustix::fs::{Access, access, statvfs};
 use self::{documents::Documents, journal::JournalFiles};
 
 pub use self::{
-    journal::{RESERVE, journal_lines},
+    journal::{RESERVE, journal_is_torn, journal_lines},
     lock::{LockError, StateLock, lock_holder},
 };
 
@@ -38,10 +38,15 @@ impl FileStore {
     /// [`StoreError`] if it cannot be made.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         make_folder(folder).map_err(|error| told(folder, &error))?;
-        Ok(Self {
+        Ok(Self::at(folder))
+    }
+
+    /// The state directory at this path, whether it is there or not: what is written makes it.
+    pub fn at(folder: &Path) -> Self {
+        Self {
             documents: Documents::new(folder.to_owned()),
             journal: Mutex::new(JournalFiles::new(folder.join("journal"))),
-        })
+        }
     }
 
     fn journal_files(&self) -> MutexGuard<'_, JournalFiles> {
@@ -76,6 +81,10 @@ impl Store for FileStore {
 
     fn journal(&self) -> Result<Vec<String>, StoreError> {
         self.journal_files().lines()
+    }
+
+    fn is_torn(&self) -> Result<bool, StoreError> {
+        self.journal_files().is_torn()
     }
 
     fn rotate(&self, lines: &str) -> Result<(), StoreError> {

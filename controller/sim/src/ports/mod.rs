@@ -22,7 +22,7 @@ use ananke_ports::{Ports, Store};
 pub use file_world::{FileWorld, WallClock};
 pub use handle::{WorldError, WorldHandle};
 pub use memory_world::MemoryWorld;
-pub use store::{Death, MemoryStore};
+pub use store::{Death, DiskFault, MemoryStore};
 
 use crate::{
     rng::SplitMix64,

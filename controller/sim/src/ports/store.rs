@@ -31,6 +31,27 @@ struct Disk {
     refused: u64,
     dies: Option<(u64, Death)>,
     dead: bool,
+    fault: Option<DiskFault>,
+}
+
+/// What is wrong with a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskFault {
+    /// It is mounted read-only.
+    ReadOnly,
+    /// It neither takes nor gives anything.
+    Dead,
+}
+
+impl DiskFault {
+    /// What the system says then.
+    fn error(self, path: &str) -> StoreError {
+        let message = match self {
+            Self::ReadOnly => "Read-only file system (os error 30)",
+            Self::Dead => "Input/output error (os error 5)",
+        };
+        StoreError::Io { path: path.into(), message: message.into() }
+    }
 }
 
 /// What the journal preallocates, in bytes: room for the steps of some outages.
@@ -50,6 +71,11 @@ impl MemoryStore {
         if !full {
             disk.reserve_bytes = RESERVE_BYTES;
         }
+    }
+
+    /// Breaks the disk, or mends it.
+    pub fn breaks(&self, fault: Option<DiskFault>) {
+        lock(&self.disk).fault = fault;
     }
 
     /// Lets the owner die at the write number `at`, counted from 1 over the life of the store.
@@ -95,6 +121,22 @@ impl MemoryStore {
         lock(&self.disk).documents.remove(path)
     }
 
+    /// All documents, by their paths.
+    pub fn documents(&self) -> BTreeMap<String, Vec<u8>> {
+        lock(&self.disk).documents.clone()
+    }
+
+    /// The segment of the journal in force, as it lies on the disk.
+    pub fn segment(&self) -> Vec<u8> {
+        lock(&self.disk).journal.clone().into_bytes()
+    }
+
+    /// Puts bytes where the segment in force is, as a broken disk does. What is no text is a sign
+    /// that no line has.
+    pub fn put_segment(&self, bytes: &[u8]) {
+        lock(&self.disk).journal = String::from_utf8_lossy(bytes).into_owned();
+    }
+
     /// Loses everything, as a new disk does.
     pub fn lose(&self) {
         let mut disk = lock(&self.disk);
@@ -112,6 +154,10 @@ impl MemoryStore {
         let mut disk = lock(&self.disk);
         disk.alive(path)?;
         disk.writes += 1;
+        if let Some(fault) = disk.fault {
+            disk.refused += 1;
+            return Err(fault.error(path));
+        }
         let Some((_, how)) = disk.dies.filter(|(at, _)| *at == disk.writes) else {
             let done = whole(&mut disk);
             disk.refused += u64::from(done.is_err());
@@ -136,6 +182,14 @@ impl Disk {
         Ok(())
     }
 
+    fn readable(&self, path: &str) -> Result<(), StoreError> {
+        self.alive(path)?;
+        match self.fault {
+            Some(DiskFault::Dead) => Err(DiskFault::Dead.error(path)),
+            _ => Ok(()),
+        }
+    }
+
     fn append(&mut self, lines: &str) -> Result<(), StoreError> {
         if self.full {
             self.reserve_bytes = self
@@ -157,7 +211,7 @@ impl Disk {
 impl Store for MemoryStore {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let disk = lock(&self.disk);
-        disk.alive(path)?;
+        disk.readable(path)?;
         Ok(disk.documents.get(path).cloned())
     }
 
@@ -182,7 +236,7 @@ impl Store for MemoryStore {
 
     fn list(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         let disk = lock(&self.disk);
-        disk.alive(folder)?;
+        disk.readable(folder)?;
         let prefix = format!("{}/", folder.trim_end_matches('/'));
         let names = disk.documents.keys().filter_map(|path| path.strip_prefix(&prefix));
         Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
@@ -213,10 +267,16 @@ impl Store for MemoryStore {
 
     fn journal(&self) -> Result<Vec<String>, StoreError> {
         let disk = lock(&self.disk);
-        disk.alive("journal")?;
+        disk.readable("journal")?;
         let whole =
             disk.journal.rfind('\n').map_or("", |end| disk.journal.get(..end).unwrap_or(""));
         Ok(whole.lines().map(str::to_owned).collect())
+    }
+
+    fn is_torn(&self) -> Result<bool, StoreError> {
+        let disk = lock(&self.disk);
+        disk.readable("journal")?;
+        Ok(!disk.journal.is_empty() && !disk.journal.ends_with('\n'))
     }
 
     fn rotate(&self, lines: &str) -> Result<(), StoreError> {

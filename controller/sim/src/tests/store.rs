@@ -53,6 +53,7 @@ fn an_owner_dies_at_a_write_of_choice() {
         assert!(store.is_dead() && store.append("three\n").is_err() && store.journal().is_err());
         store.revive();
         assert_eq!(store.journal().unwrap(), lines, "{how:?}");
+        assert_eq!(store.is_torn().unwrap(), how == Death::Torn, "{how:?}");
         store.append("four\n").unwrap();
         assert_eq!(store.journal().unwrap().last().unwrap(), "four");
         assert_eq!(store.journal().unwrap().len(), lines.len() + 1);

@@ -328,6 +328,10 @@ impl Store for Held<MemoryStore> {
         self.on(MemoryStore::journal)
     }
 
+    fn is_torn(&self) -> Result<bool, StoreError> {
+        self.on(MemoryStore::is_torn)
+    }
+
     fn rotate(&self, lines: &str) -> Result<(), StoreError> {
         self.in_journal(|store| store.rotate(lines))
     }
