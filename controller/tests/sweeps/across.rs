@@ -60,6 +60,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// This sweep and another one.
+    pub fn and(mut self, other: Self) -> Self {
+        self.runs += other.runs;
+        self.failed.extend(other.failed);
+        self
+    }
+
     /// Tells the count, and fails the test if a run failed.
     #[track_caller]
     pub fn tell(&self, what: &str) {

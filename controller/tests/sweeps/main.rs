@@ -15,6 +15,7 @@
 
 mod across;
 mod awaits;
+mod damage;
 mod kill;
 #[path = "../sim/log.rs"]
 mod log;
