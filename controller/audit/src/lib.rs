@@ -90,6 +90,10 @@ const NOT_KNOWN_YET: Millis = 3_000;
 /// answer, a look takes 8 s, and the next one begins 2 s later.
 const NOT_HEARD_YET: Millis = 10_000;
 
+/// A host that has just lost its power is not known to be gone: what it said counts for 5 s, and a
+/// command is at its host a little later.
+const NOT_GONE_YET: Millis = 6_000;
+
 /// What was ordered before an edit of the document lands after it: decisions are 100 ms apart, and a
 /// command is at its host a little later.
 const UNDER_WAY: Millis = 1_000;

@@ -56,7 +56,7 @@ fn judge_last_server(
     expect: &Expect,
     violations: &mut Violations,
 ) {
-    let up = replay.servers_up();
+    let up = replay.servers_up(at);
     if up != replay.quorum {
         return;
     }

@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Actor, Happening, Millis, NOT_HEARD_YET, Picture, Power, Role, Service, What};
+use crate::{
+    Actor, Happening, Millis, NOT_GONE_YET, NOT_HEARD_YET, Picture, Power, Role, Service, What,
+};
 
 /// The world as the happenings told so far leave it.
 pub(super) struct Replay {
@@ -33,6 +35,8 @@ pub(super) struct HostThen {
     unheard_since: Option<Millis>,
     /// From when to when nobody could, before it could be heard again.
     was_unheard: Option<(Millis, Millis)>,
+    /// When its service ended with its power, and not by us.
+    lost_at: Option<Millis>,
     /// It boots.
     boots: bool,
     /// When it had booted last.
@@ -54,6 +58,10 @@ pub(super) struct NodeThen {
 }
 
 impl HostThen {
+    const fn serves(&self) -> bool {
+        matches!(self.service, Service::Active | Service::Starting)
+    }
+
     /// Whether it is on and whoever looks has to take it for off: it was off until a moment ago, or
     /// nobody heard it for too long.
     pub(super) fn is_taken_for_off(&self, at: Millis, after: Millis) -> bool {
@@ -85,6 +93,7 @@ impl Replay {
                 off: host.power == Power::Off,
                 unheard_since: None,
                 was_unheard: None,
+                lost_at: None,
                 boots: false,
                 booted: None,
                 pods: host.drained(),
@@ -137,10 +146,11 @@ impl Replay {
             || host.supplies.iter().any(|s| self.supplies.get(s).is_some_and(lasting))
     }
 
-    /// Servers whose service is active or on its way there.
-    pub(super) fn servers_up(&self) -> usize {
+    /// Servers whose service is active or on its way there, as far as anybody can know.
+    pub(super) fn servers_up(&self, at: Millis) -> usize {
         let up = |h: &&HostThen| {
-            matches!(h.service, Service::Active | Service::Starting) && h.role == Some(Role::Server)
+            let seemed = h.lost_at.is_some_and(|lost| at <= lost.saturating_add(NOT_GONE_YET));
+            h.role == Some(Role::Server) && (h.serves() || seemed)
         };
         self.hosts.values().filter(up).count()
     }
@@ -165,6 +175,7 @@ impl Replay {
             }),
             What::HostBooting { host } => self.host(host, |h| (h.off, h.boots) = (false, true)),
             What::HostOff { host } | What::HostCut { host, .. } => self.host(host, |h| {
+                h.lost_at = (happening.who != Actor::Ananke && h.serves()).then_some(at);
                 h.off = true;
                 h.service = Service::Down;
                 h.pods.clear();

@@ -28,6 +28,8 @@ use crate::{
 const LOOK_AGAIN_CALM: Duration = Duration::from_secs(5);
 /// While something moves.
 const LOOK_AGAIN_BUSY: Duration = Duration::from_secs(1);
+/// While anything moves a host is asked two seconds after its last answer.
+const OF_LATE: Duration = Duration::from_secs(5);
 
 /// What to do now, and why nothing else.
 pub fn decide(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Decision {
@@ -378,7 +380,7 @@ fn asked_by_supplies(walk: &Walk<'_>) -> Option<Vec<Target>> {
         .then(|| walk.scope.without_document().targets(view.plant))
 }
 
-/// How many servers may be stopped while the API is to stay up: seen up, less a quorum.
+/// How many servers may be stopped while the API is to stay up: seen up of late, less a quorum.
 fn spare_servers(walk: &Walk<'_>) -> u32 {
     let api_stays =
         walk.iter().any(|(_, unit, row)| unit.kind == Kind::Api && row.wanted == Wanted::Up);
@@ -390,11 +392,19 @@ fn spare_servers(walk: &Walk<'_>) -> u32 {
         .iter()
         .filter(|(_, unit, row)| {
             unit.kind == Kind::Server
-                && is_serving(walk, unit)
+                && serves_of_late(walk, unit)
                 && !(row.in_flight && row.wanted == Wanted::Down)
         })
         .count();
     u32::try_from(serving.saturating_sub(servers / 2 + 1)).unwrap_or(u32::MAX)
+}
+
+/// What a server said longer ago is no quorum: a look at one that has just died takes seconds to
+/// fail.
+fn serves_of_late(walk: &Walk<'_>, unit: &Unit) -> bool {
+    let seen = unit.host.and_then(|host| walk.view.facts(host));
+    seen.is_some_and(|seen| seen.is_fresh(walk.view.snapshot.now, OF_LATE))
+        && is_serving(walk, unit)
 }
 
 fn is_serving(walk: &Walk<'_>, unit: &Unit) -> bool {

@@ -174,6 +174,22 @@ fn a_server_that_goes_at_the_end_of_its_battery_waits_for_no_suspend() {
     assert!(!stopped_with(5));
 }
 
+/// Nobody knows in the same moment that a server has died.
+#[test]
+fn a_quorum_is_missed_once_the_loss_before_can_be_known() {
+    let stopped_after = |seconds| {
+        let before = World::embedded(1);
+        let mut world = before.clone();
+        world.suffer(&Fate::Break { host: "titan-0a".into(), fault: HostFault::Broken }).unwrap();
+        pass(&mut world, seconds);
+        world.stop(ME, "titan-0c", Service::Server).unwrap();
+        let violations = audit(&before, &world, &Expect::running());
+        violations.iter().any(|v| v.sentence.contains("lost the quorum"))
+    };
+    assert!(!stopped_after(3));
+    assert!(stopped_after(9));
+}
+
 #[test]
 fn a_quorum_is_not_missed_when_the_cluster_is_to_go_down() {
     let before = World::embedded(1);
