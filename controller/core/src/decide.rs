@@ -452,12 +452,12 @@ fn told(
     if let Some(waits) = waits {
         return (Some(waits.reason), waits.message.clone());
     }
+    // Whoever is not where it is wanted waits, or has a step: here are only those that have arrived.
     let message = match row.state {
         _ if row.left => "left: the battery does not allow to wait for it",
         State::Down => "",
         _ if row.moot => "moot: the API is gone, nobody could",
         State::Part(what) => what,
-        State::Unknown(why) if row.wanted != Wanted::Any => why.text(),
         _ => "",
     };
     (None, if message.is_empty() { Text::default() } else { message.into() })

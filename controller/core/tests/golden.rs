@@ -78,6 +78,8 @@ struct Expect {
     #[serde(default)]
     not_arrived: Vec<String>,
     #[serde(default)]
+    messages: BTreeMap<String, String>,
+    #[serde(default)]
     signals: BTreeMap<String, String>,
     episode: Option<String>,
     back: Option<Vec<String>>,
@@ -293,6 +295,21 @@ impl Verdict<'_> {
         }
     }
 
+    /// The table of units says what each waits for, or what is done with it.
+    fn rows(&mut self) {
+        let row = |name: &str| {
+            let found = self.decision.units.iter().find(|unit| unit.name == name);
+            found.unwrap_or_else(|| panic!("there is no unit {name}"))
+        };
+        let waits = self.decision.waiting.iter().map(|w| (&w.unit, w.message.clone()));
+        let steps = self.decision.steps.iter();
+        let steps = steps.map(|s| (&s.unit, format!("{} (try {})", s.rung.name(), s.attempt)));
+        let told: Vec<_> = waits.chain(steps).map(|(unit, text)| (unit, text, row(unit))).collect();
+        for (unit, text, row) in told {
+            self.same(&format!("{unit} says"), &text, &row.message);
+        }
+    }
+
     fn conditions(&mut self, expect: &Expect) {
         let Some(expected) = &expect.conditions else { return };
         let found: BTreeMap<String, String> = conditions(self.decision)
@@ -330,6 +347,12 @@ impl Verdict<'_> {
                 same(name.clone(), wish, found);
             }
         }
+        for (name, fragment) in &expect.messages {
+            let found = &unit(name).message;
+            if !found.contains(fragment.as_str()) || fragment.is_empty() != found.is_empty() {
+                same(format!("{name} says"), fragment, found);
+            }
+        }
         for (name, phase) in &expect.signals {
             let memory = &self.decision.supplies[name];
             let cause = memory.cause.as_ref().map(|cause| cause.trigger.name());
@@ -365,6 +388,7 @@ fn judge(case: &Case) -> Vec<String> {
     verdict.waiting(&case.expect);
     verdict.conditions(&case.expect);
     verdict.units(&case.expect);
+    verdict.rows();
     if let Some(episode) = &case.expect.episode {
         let found = format!("{:?}", decision.episode.phase).to_lowercase();
         verdict.same("episode", episode, &found);

@@ -173,10 +173,9 @@ impl Scope {
         let Some(path) = plant.paths.get(path).filter(|path| !path.has_alternative) else {
             return false;
         };
-        match path.host.and_then(|host| Some((host, plant.hosts.get(host)?))) {
-            // This machine is not reached through anything.
-            Some((_, carrier)) if carrier.is_self => false,
-            Some((carrier, _)) => {
+        match path.host {
+            // This machine is no unit of that kind: nothing is cut off by it.
+            Some(carrier) => {
                 let of = |unit: &Unit| unit.kind == Kind::Host && unit.host == Some(carrier);
                 let at = plant.graph.units().iter().position(of);
                 at.and_then(|at| reach.targets.get(at)) == Some(&Target::Poweroff)

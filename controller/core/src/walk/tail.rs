@@ -211,12 +211,7 @@ fn longest_below(plant: &Plant, id: UnitId, rests: &[Duration]) -> Duration {
     below(plant, id).filter_map(|to| rests.get(to.index()).copied()).max().unwrap_or_default()
 }
 
-/// What goes down after a unit.
+/// What goes down after a unit; a supply takes no time, so that nothing waits for it.
 fn below(plant: &Plant, id: UnitId) -> impl Iterator<Item = UnitId> + '_ {
-    // A path waits for the hosts behind it as they do for anything else.
-    let chains = plant.graph.below(id).iter().filter(|edge| {
-        !matches!(edge.kind, EdgeKind::KOfN { .. })
-            || plant.graph.unit(edge.to).is_some_and(|unit| unit.kind != Kind::Supply)
-    });
-    chains.map(|edge| edge.to)
+    plant.graph.below(id).iter().map(|edge| edge.to)
 }

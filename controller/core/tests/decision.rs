@@ -1,0 +1,455 @@
+//! What a decision says beside its steps: when to look again, whom a signal covers, how long the
+//! batteries last, and what a person is told once.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+use std::sync::Arc;
+
+use ananke_core::{
+    conditions::Reason,
+    decide::decide,
+    decision::Decision,
+    episode::EpisodePhase,
+    journal::Turn,
+    marks::Mark,
+    observe::{ActiveState, ObservedState, Requests, SupplyReading},
+    plant::Plant,
+    seen::{Seen, Unseen},
+    signals::{Cause, Phase, Trigger},
+    table::Wanted,
+    time::Tick,
+};
+use ananke_crds::policy::{PowerPolicy, Target, WayBack};
+use support::{
+    at, secs,
+    worlds::{NOW, Still, named},
+};
+
+/// A world of a policy, changed, and what is decided in it.
+fn decided(policy: &PowerPolicy, world: &str, change: impl Fn(&Plant, &mut Still)) -> Decision {
+    let plant = support::plant(policy);
+    let mut still = named(world, &plant);
+    change(&plant, &mut still);
+    decide(&plant, &still.journal, &still.snapshot)
+}
+
+/// A supply on battery, with this many seconds left.
+fn on_battery(still: &mut Still, supply: &str, seconds: u64) {
+    let reading = SupplyReading {
+        status: vec!["OB".into(), "DISCHRG".into()],
+        charge_percent: Some(90),
+        runtime_seconds: Some(seconds),
+        load_percent: Some(40),
+        ..SupplyReading::default()
+    };
+    still.snapshot.supplies.insert(supply.into(), Seen::known(reading, NOW));
+}
+
+/// A supply whose signal is in a phase.
+fn signal(still: &mut Still, supply: &str, phase: Phase) {
+    let memory = Arc::make_mut(still.journal.supplies.get_mut(supply).unwrap());
+    memory.phase = phase;
+    memory.cause = Some(Cause { trigger: Trigger::LowBattery, figures: "LB".into() });
+    memory.unsettled = true;
+    match phase {
+        Phase::Falling => memory.on_battery_since = Some(at(9_900)),
+        _ => memory.mains_since = Some(at(9_999)),
+    }
+}
+
+/// At rest nothing is in a hurry; what moves, waits, or hangs on a battery is looked at each second.
+#[test]
+fn it_is_looked_at_again_soon_while_anything_is_under_way() {
+    let small = support::policy("small");
+    let again = |world, change: &dyn Fn(&mut Still)| {
+        let decision = decided(&small, world, |_, still| change(still));
+        (decision.steps.len(), decision.waiting.len(), decision.look_again)
+    };
+    assert_eq!(again("running", &|_| ()), (0, 0, secs(5)));
+    // On battery, and nothing has triggered.
+    assert_eq!(again("running", &|still| on_battery(still, "ups", 3_000)), (0, 0, secs(1)));
+    // Only waits.
+    let (steps, waits, soon) = again("cluster-down", &|still| on_battery(still, "ups", 3_000));
+    assert!(steps == 0 && waits > 0);
+    assert_eq!(soon, secs(1));
+    // A wait without any battery: a host in steady state that a person is told of.
+    let lost = |still: &mut Still| {
+        still.snapshot.hosts.insert("n1".into(), Seen::unknown(Unseen::HostKey, at(9_000)));
+    };
+    let (steps, waits, soon) = again("running", &lost);
+    assert!(steps == 0 && waits > 0, "{steps} {waits}");
+    assert_eq!(soon, secs(1));
+    // A signal that is held, all being where it is wanted.
+    let held = |still: &mut Still| {
+        still.journal.episode.phase = EpisodePhase::Recovering;
+        signal(still, "ups", Phase::Held);
+    };
+    let decision = decided(&small, "off", |_, still| held(still));
+    assert_eq!(decision.look_again, secs(1), "{:?}", decision.steps);
+}
+
+/// A signal that does not cover every host says whom it covers.
+#[test]
+fn a_signal_names_the_hosts_that_it_covers_if_not_all() {
+    let two = support::policy("two-ups");
+    let east = decided(&two, "running", |_, still| {
+        on_battery(still, "east", 3_000);
+        signal(still, "east", Phase::Falling);
+    });
+    assert_eq!(east.effective.by, "ups/east");
+    assert_eq!(east.effective.target, Target::Poweroff);
+    assert_eq!(east.effective.hosts, ["s3", "n4", "n5"]);
+    assert_eq!(east.effective.cause.as_deref(), Some("east: LB"));
+    assert!(!east.effective.held);
+    let both = decided(&two, "running", |_, still| {
+        for supply in ["east", "west"] {
+            on_battery(still, supply, 3_000);
+            signal(still, supply, Phase::Falling);
+        }
+    });
+    assert_eq!(both.effective.hosts, Vec::<String>::new());
+    let held = decided(&two, "running", |_, still| signal(still, "east", Phase::Held));
+    assert!(held.effective.held);
+    // Falling is graver than held, whichever of the two supplies it is.
+    for (falls, is_held) in [("east", "west"), ("west", "east")] {
+        let one = decided(&two, "running", |_, still| {
+            on_battery(still, falls, 3_000);
+            signal(still, falls, Phase::Falling);
+            signal(still, is_held, Phase::Held);
+        });
+        assert_eq!(one.effective.by, format!("ups/{falls}"));
+    }
+}
+
+/// The least of the batteries that run down, whatever the others store.
+#[test]
+fn the_seconds_left_are_those_of_the_battery_that_ends_first() {
+    let two = support::policy("two-ups");
+    let left = |batteries: &[(&str, u64)]| {
+        let decision = decided(&two, "running", |_, still| {
+            for (supply, seconds) in batteries {
+                on_battery(still, supply, *seconds);
+            }
+        });
+        (decision.seconds_left, decision.slack_seconds().map(f64::round))
+    };
+    assert_eq!(left(&[]), (None, None));
+    let (seconds, slack) = left(&[("west", 900)]);
+    assert_eq!(seconds, Some(900));
+    assert_eq!(slack, Some(600.0));
+    assert_eq!(left(&[("west", 900), ("east", 700)]).0, Some(700));
+    assert_eq!(left(&[("west", 200), ("east", 700)]).1, Some(-100.0));
+}
+
+/// This host was powered off and is on again: the wish to have it off is over once its target is
+/// another.
+#[test]
+fn this_host_is_no_longer_to_go_off_once_its_target_is_another() {
+    let mut small = support::policy("small");
+    let wanted_up = |policy: &PowerPolicy, own_off| {
+        decided(policy, "running", |_, still| still.journal.own_off = own_off).own_wanted_up
+    };
+    assert!(wanted_up(&small, true));
+    assert!(!wanted_up(&small, false));
+    let by_signal = decided(&small, "running", |_, still| {
+        still.journal.own_off = true;
+        on_battery(still, "ups", 3_000);
+        signal(still, "ups", Phase::Falling);
+    });
+    assert!(!by_signal.own_wanted_up);
+    small.spec.target = Target::Poweroff;
+    assert!(!wanted_up(&small, true));
+}
+
+/// A start that a person asks for begins a recovery once, and not again while its number stands.
+#[test]
+fn a_start_that_was_asked_for_begins_one_recovery() {
+    let bare = support::policy("bare");
+    let phase = |before: u64, asked: u64| {
+        let decision = decided(&bare, "running", |_, still| {
+            still.journal.episode.startups = before.try_into().unwrap();
+            still.snapshot.requests =
+                Requests { startups: asked.try_into().unwrap(), ..Requests::default() };
+        });
+        (decision.episode.phase, decision.episode.since)
+    };
+    assert_eq!(phase(0, 0), (EpisodePhase::Holding, at(1)));
+    assert_eq!(phase(1, 1), (EpisodePhase::Holding, at(1)));
+    assert_eq!(phase(1, 2), (EpisodePhase::Recovering, NOW));
+}
+
+/// Everything that one shut gate holds back is one thing to tell a person.
+#[test]
+fn a_shut_gate_is_told_once_and_each_of_two() {
+    let told = |batteries: &[&str]| {
+        let decision = decided(&support::policy("two-ups"), "cluster-down", |_, still| {
+            for supply in batteries {
+                on_battery(still, supply, 3_000);
+            }
+        });
+        decision.blocked.into_iter().map(|blocked| blocked.message).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&["west"]), ["west is on battery"]);
+    assert_eq!(told(&["west", "east"]), ["west is on battery", "east is on battery"]);
+}
+
+/// How long the units of `plants` may take, declared so that no two of them are the same.
+fn with_spans(policy: &PowerPolicy) -> Plant {
+    let mut plant = support::plant(policy);
+    (plant.startup.longest_boot, plant.startup.service_timeout) = (secs(600), secs(100));
+    plant.shutdown.longest_halt = secs(50);
+    plant.shutdown.verify_off_timeout = secs(70);
+    plant.shutdown.service_timeout = secs(41);
+    (plant.shutdown.drain_timeout, plant.shutdown.pod_grace) = (secs(200), secs(30));
+    plant
+}
+
+/// What a person is told of a unit whose turn began this long ago, if anything.
+fn called(plant: &Plant, still: &Still, unit: &str, wanted: Wanted, millis: u64) -> Option<String> {
+    let mut journal = still.journal.clone();
+    journal.episode.phase = EpisodePhase::Recovering;
+    let since = Tick::from_millis(NOW.as_millis() - millis);
+    journal.turns.insert(unit.into(), Turn { since, wanted });
+    let decision = decide(plant, &journal, &still.snapshot);
+    let mut blocked = decision.blocked.into_iter();
+    let call = blocked.find(|blocked| {
+        blocked.reason == Reason::ManualActionRequired && blocked.unit.as_deref() == Some(unit)
+    });
+    call.map(|call| call.message)
+}
+
+type Change = fn(&mut Still);
+
+/// Architecture 2.4.5: a wait is bounded, and by how much depends on what is waited for.
+#[test]
+fn a_person_is_called_when_a_bound_is_over_and_not_before() {
+    let as_it_is: Change = |_| ();
+    let api_away: Change = |still| {
+        let facts = still.snapshot.hosts.get_mut("s1").unwrap().value_mut().unwrap();
+        facts.server.as_mut().unwrap().active = ActiveState::Active;
+    };
+    let containers: Change = |still| {
+        still.snapshot.hosts.get_mut("n1").unwrap().value_mut().unwrap().containers = 3;
+    };
+    let volumes: Change = |still| {
+        let cluster = still.snapshot.cluster.value_mut().unwrap();
+        cluster.stray_attachments = 1;
+        for node in cluster.nodes.values_mut() {
+            (node.pods, node.attachments) = (Vec::new(), 0);
+        }
+    };
+    let no_snapshot: Change = |still| {
+        still.snapshot.hosts.get_mut("s1").unwrap().value_mut().unwrap().snapshot = None;
+    };
+    let no_layer: Change = |still| {
+        let source = &mut still.snapshot.cluster.value_mut().unwrap().source;
+        source.as_mut().unwrap().ready = false;
+        let down = ObservedState::Down { message: "not applied".into() };
+        still.snapshot.observed.insert("layer/core".into(), Seen::known(down, NOW));
+    };
+    let suspended: Change = |still| {
+        let object = &mut still.snapshot.cluster.value_mut().unwrap().gitops[0];
+        object.suspended = true;
+        object.mark = Some(Mark {
+            run: "r1".into(),
+            field: "spec.suspend".into(),
+            previous: None,
+            at_unix_seconds: 1,
+        });
+    };
+    let (up, down) = (Wanted::Up, Wanted::Down);
+    for (policy, world, target, change, unit, wanted, bound) in [
+        ("small", "off", Target::Running, as_it_is, "host/n1", up, 600),
+        // The longer of the halt and of its proof.
+        ("small", "cluster-down", Target::Poweroff, as_it_is, "host/n1", down, 70),
+        ("small", "cluster-down", Target::Running, as_it_is, "server/s1", up, 100),
+        // Two stops and a kill.
+        ("small", "cluster-down", Target::ClusterOnlyDown, containers, "agent/n1", down, 123),
+        ("small", "cluster-down", Target::Running, api_away, "api", up, 100),
+        // The drain, a deletion, and one with a short grace.
+        ("small", "half-way", Target::ClusterOnlyDown, as_it_is, "node/n1", down, 260),
+        ("small", "half-way", Target::ClusterOnlyDown, volumes, "storage", down, 420),
+        ("small", "half-way", Target::ClusterOnlyDown, no_snapshot, "snapshot", down, 360),
+        ("small", "off", Target::Poweroff, as_it_is, "self", down, 120),
+        ("small", "running", Target::Running, suspended, "gitops", up, 120),
+        ("layered", "running", Target::Running, no_layer, "layer/core", up, 500),
+    ] {
+        let mut plant = with_spans(&support::policy(policy));
+        plant.declared = target;
+        let mut still = named(world, &plant);
+        change(&mut still);
+        let call = |millis| called(&plant, &still, unit, wanted, millis);
+        assert_eq!(call(bound * 1_000), None, "{unit} {wanted:?}");
+        assert!(call(bound * 1_000 + 1).is_some(), "{unit} {wanted:?}");
+    }
+}
+
+/// A host that nothing switches on again stays on until its battery is empty: that takes a day.
+#[test]
+fn a_host_without_a_way_back_may_take_as_long_as_a_battery() {
+    let mut plant = with_spans(&support::policy("small"));
+    plant.declared = Target::Poweroff;
+    plant.shutdown.own_way_back = WayBack::None;
+    let mut still = named("off", &plant);
+    // Late enough for a day to have passed.
+    let late = Tick::from_millis(NOW.as_millis() + 90_000_000);
+    still.snapshot.now = late;
+    let call = |seconds: u64| {
+        let mut journal = still.journal.clone();
+        let since = Tick::from_millis(late.as_millis() - seconds * 1_000);
+        journal.turns.insert("self".into(), Turn { since, wanted: Wanted::Down });
+        let decision = decide(&plant, &journal, &still.snapshot);
+        decision.blocked.iter().any(|blocked| blocked.unit.as_deref() == Some("self"))
+    };
+    assert!(!call(86_400));
+    assert!(call(86_401));
+}
+
+/// Who is called is told what the unit waits for, or that it is tried again.
+#[test]
+fn a_call_says_what_the_unit_waits_for() {
+    let plant = with_spans(&support::policy("small"));
+    let mut off = named("off", &plant);
+    let message = called(&plant, &off, "host/n1", Wanted::Up, 700_000).unwrap();
+    assert_eq!(message, "takes longer than it may; tried again. Look at it yourself");
+    // n2 waits for a person, and stands before it in the table: its sentence is not n1's.
+    off.snapshot.hosts.insert("s1".into(), Seen::unknown(Unseen::HostKey, at(9_000)));
+    let message = called(&plant, &off, "host/n1", Wanted::Up, 700_000).unwrap();
+    assert_eq!(message, "takes longer than it may; tried again. Look at it yourself");
+    let message = called(&plant, &off, "host/s1", Wanted::Up, 700_000).unwrap();
+    assert!(message.contains("another host key"), "{message}");
+}
+
+/// What is proven of hosts is told once, when it changes.
+#[test]
+fn hosts_that_are_off_from_now_on_and_no_longer() {
+    let off = |change: &dyn Fn(&mut Still)| {
+        let small = support::policy("small");
+        let decision = decided(&small, "off", |_, still| change(still));
+        decision.off.into_iter().collect::<Vec<_>>()
+    };
+    let named = |name: &str, is_off| (name.to_owned(), is_off);
+    assert_eq!(off(&|_| ()), [named("n1", true), named("n2", true), named("s1", true)]);
+    let known = |still: &mut Still| {
+        for memory in still.journal.hosts.values_mut() {
+            memory.proven_off = Some(at(9_500));
+        }
+    };
+    assert_eq!(off(&known), []);
+    let heard = |still: &mut Still| {
+        known(still);
+        let facts = named_host(still);
+        still.snapshot.hosts.insert("n1".into(), facts);
+    };
+    assert_eq!(off(&heard), [named("n1", false)]);
+    // This daemon has not looked yet: what another saw still holds.
+    let unlooked = |still: &mut Still| {
+        known(still);
+        still.snapshot.hosts.insert("n1".into(), Seen::unknown(Unseen::NotYet, NOW));
+        still.snapshot.hosts.remove("n2");
+    };
+    assert_eq!(off(&unlooked), []);
+}
+
+/// `n1` as it answers.
+fn named_host(_: &Still) -> Seen<ananke_core::observe::HostFacts> {
+    let plant = support::plant(&support::policy("small"));
+    named("cluster-down", &plant).snapshot.hosts["n1"].clone()
+}
+
+/// How much a battery that stores this much must store before the next step.
+fn needed(world: &str, stores: u64, change: impl Fn(&mut Plant)) -> u64 {
+    let mut plant = support::plant(&support::policy("small"));
+    change(&mut plant);
+    let mut still = named(world, &plant);
+    still.journal.episode.phase = EpisodePhase::Recovering;
+    let reading = still.snapshot.supplies.get_mut("ups").unwrap().value_mut().unwrap();
+    (reading.charge_percent, reading.runtime_seconds) = (Some(40), Some(stores));
+    let decision = decide(&plant, &still.journal, &still.snapshot);
+    let text = &decision.blocked.first().expect("a gate is shut").message;
+    let (_, rest) = text.split_once("stores less than the ").expect("too little is stored");
+    rest.split_once(" s ").unwrap().0.parse().unwrap()
+}
+
+/// The next step is a boot, or a service that starts; each takes no longer than such things do,
+/// however patient the policy is. The battery's factor is 1.25.
+#[test]
+fn the_next_step_takes_a_boot_or_a_start_of_a_service() {
+    let boot = |seconds| needed("off", 140, |plant| plant.startup.longest_boot = secs(seconds));
+    assert_eq!(boot(120) - boot(60), 75);
+    assert_eq!(boot(600), boot(120));
+    let start = |seconds| {
+        needed("cluster-down", 200, |plant| plant.startup.service_timeout = secs(seconds))
+    };
+    assert_eq!(start(15) - start(3), 15);
+    assert_eq!(start(300), start(15));
+}
+
+/// Once the services are down and the API is gone, the halts are left: of the hosts, then of this.
+#[test]
+fn what_nobody_could_do_any_more_takes_no_time() {
+    let small = support::policy("small");
+    let plant = support::plant(&small);
+    let down = &plant.shutdown;
+    let halts = down.longest_halt.as_secs_f64() + 10.0;
+    let drain = down.drain_emergency_timeout.as_secs_f64();
+    // GitOps, the drains of agents and then of servers, storage, an agent, a server.
+    let whole = 5.0 + 2.0 * drain + 10.0 + 15.0 + 15.0 + halts;
+    let budget = |world| decided(&small, world, |_, _| ()).budget.as_secs_f64().round();
+    assert_eq!(budget("running"), 300.0);
+    assert_eq!(budget("cluster-down"), (300.0 * halts / whole).round());
+}
+
+/// Below the drain of a server the way takes storage 10 s, an agent 15 s, a server 15 s, a host and this one 10 s:
+/// it is left when less than 5 s more than that remain.
+#[test]
+fn a_unit_is_left_when_less_than_its_margin_remains() {
+    let mut plant = support::plant(&support::policy("small"));
+    plant.shutdown.longest_halt = secs(100);
+    // Spans as they are declared, in whole seconds.
+    plant.span_scale = 1.0;
+    let is_left = |seconds| {
+        let mut still = named("half-way", &plant);
+        on_battery(&mut still, "ups", seconds);
+        signal(&mut still, "ups", Phase::Falling);
+        let decision = decide(&plant, &still.journal, &still.snapshot);
+        let node = decision.units.into_iter().find(|unit| unit.name == "node/s1").unwrap();
+        node.message.starts_with("left")
+    };
+    assert_eq!((1..300).find(|seconds| !is_left(*seconds)), Some(155));
+}
+
+/// Two of three servers do not come up, so no API will: what rests on it is not waited for either,
+/// and the recovery is over.
+#[test]
+fn what_rests_on_too_few_servers_is_stuck_with_them() {
+    let plant = support::plant(&support::policy("two-ups"));
+    let lifted = |stuck: &[&str]| {
+        let mut still = named("cluster-down", &plant);
+        for memory in still.journal.supplies.values_mut() {
+            Arc::make_mut(memory).lifted = true;
+        }
+        for host in ["s1", "s2"] {
+            still.snapshot.hosts.insert(host.into(), Seen::unknown(Unseen::Silent, at(9_000)));
+        }
+        for host in stuck {
+            let turn = Turn { since: at(1_000), wanted: Wanted::Up };
+            still.journal.turns.insert(format!("host/{host}"), turn);
+        }
+        let facts = still.snapshot.hosts.get_mut("s3").unwrap().value_mut().unwrap();
+        facts.server.as_mut().unwrap().active = ActiveState::Active;
+        let decision = decide(&plant, &still.journal, &still.snapshot);
+        decision.supplies.values().any(|memory| memory.lifted)
+    };
+    assert!(lifted(&["s1"]));
+    assert!(!lifted(&["s1", "s2"]));
+}
