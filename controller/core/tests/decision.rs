@@ -19,12 +19,13 @@ use ananke_core::{
     decide::decide,
     decision::Decision,
     episode::EpisodePhase,
-    journal::Turn,
+    journal::{Tries, Turn},
     marks::Mark,
     observe::{ActiveState, ObservedState, Requests, SupplyReading},
     plant::Plant,
     seen::{Seen, Unseen},
     signals::{Cause, Phase, Trigger},
+    step::Rung,
     table::Wanted,
     time::Tick,
 };
@@ -452,4 +453,147 @@ fn what_rests_on_too_few_servers_is_stuck_with_them() {
     };
     assert!(lifted(&["s1"]));
     assert!(!lifted(&["s1", "s2"]));
+}
+
+/// What is stored in a battery that runs down is nobody's worry about the next recovery.
+#[test]
+fn a_battery_that_is_too_small_is_told_of_while_it_has_mains() {
+    let two = support::policy("two-ups");
+    let doubt = |runs: bool| {
+        let decision = decided(&two, "running", |_, still| {
+            on_battery(still, "west", 100);
+            let reading = still.snapshot.supplies.get_mut("west").unwrap().value_mut().unwrap();
+            if !runs {
+                reading.status = vec!["OL".into()];
+            }
+            reading.charge_percent = Some(100);
+        });
+        decision.telemetry["west"].reason
+    };
+    assert_eq!(doubt(false), Some(Reason::EnergyNeverEnough));
+    assert_eq!(doubt(true), None);
+}
+
+/// Mains that nobody remembers are good enough where nothing is to be started on them, and a
+/// recovery is over once all is up.
+#[test]
+fn what_only_the_whole_picture_tells_of_a_supply() {
+    let mut small = support::policy("small");
+    let memory = |policy: &PowerPolicy, world, unproven, mains: Option<Tick>| {
+        let decision = decided(policy, world, |_, still| {
+            let memory = Arc::make_mut(still.journal.supplies.get_mut("ups").unwrap());
+            (memory.unproven, memory.lifted, memory.mains_since) = (unproven, true, mains);
+            if mains.is_none() {
+                still
+                    .snapshot
+                    .supplies
+                    .insert("ups".into(), Seen::unknown(Unseen::Silent, at(9_999)));
+            }
+        });
+        let memory = &decision.supplies["ups"];
+        (memory.unproven, memory.lifted)
+    };
+    let just_now = Some(at(9_999));
+    assert_eq!(memory(&small, "running", true, just_now), (false, false));
+    assert_eq!(memory(&small, "running", true, None), (true, false));
+    assert_eq!(memory(&small, "cluster-down", true, just_now), (true, true));
+    assert_eq!(memory(&small, "cluster-down", false, just_now), (false, true));
+    small.spec.target = Target::ClusterOnlyDown;
+    assert_eq!(memory(&small, "cluster-down", true, just_now), (true, false));
+}
+
+/// A call on the API may take twice what one answer of it may.
+#[test]
+fn calls_on_many_objects_have_twice_the_time_of_one() {
+    let mut small = support::policy("small");
+    small.spec.target = Target::ClusterOnlyDown;
+    let deadline = |world, unit: &str, tried: &[(Rung, u64)]| {
+        let decision = decided(&small, world, |_, still| {
+            for (rung, ago) in tried {
+                let began = at(10_000 - ago);
+                let tries = Tries {
+                    count: 1,
+                    first: began,
+                    last: began,
+                    ended: Some(began),
+                    failure: None,
+                };
+                still.journal.tries.entry(unit.into()).or_default().insert(*rung, tries);
+            }
+        });
+        let step = decision.steps.into_iter().find(|step| step.unit == unit).unwrap();
+        (step.rung, step.deadline)
+    };
+    assert_eq!(deadline("running", "gitops", &[]), (Rung::Suspend, secs(20)));
+    assert_eq!(deadline("half-way", "node/n1", &[]), (Rung::Evict, secs(20)));
+    let tried = [(Rung::Evict, 190)];
+    assert_eq!(deadline("half-way", "node/n1", &tried), (Rung::Delete, secs(20)));
+}
+
+/// A service on its way down is waited for as long as stopping it may take, and then killed.
+#[test]
+fn a_service_that_is_stopping_is_late_after_its_time() {
+    let mut plant = with_spans(&support::policy("small"));
+    plant.declared = Target::ClusterOnlyDown;
+    let rung = |millis| {
+        let mut still = named("cluster-down", &plant);
+        let facts = still.snapshot.hosts.get_mut("n1").unwrap().value_mut().unwrap();
+        facts.agent.as_mut().unwrap().active = ActiveState::Deactivating;
+        facts.containers = 3;
+        let since = Tick::from_millis(NOW.as_millis() - millis);
+        still.journal.turns.insert("agent/n1".into(), Turn { since, wanted: Wanted::Down });
+        let decision = decide(&plant, &still.journal, &still.snapshot);
+        decision.steps.into_iter().find(|step| step.unit == "agent/n1").map(|step| step.rung)
+    };
+    assert_eq!(rung(41_000), None);
+    assert_eq!(rung(41_001), Some(Rung::Kill));
+}
+
+/// The drain gets what the battery leaves it: a rung that ends just in time is begun.
+#[test]
+fn a_rung_that_ends_in_the_last_second_is_begun() {
+    let mut plant = support::plant(&support::policy("small"));
+    (plant.shutdown.longest_halt, plant.shutdown.pod_grace) = (secs(100), secs(60));
+    plant.span_scale = 1.0;
+    let rung = |seconds| {
+        let mut still = named("half-way", &plant);
+        on_battery(&mut still, "ups", seconds);
+        signal(&mut still, "ups", Phase::Falling);
+        let decision = decide(&plant, &still.journal, &still.snapshot);
+        decision.steps.into_iter().find(|step| step.unit == "node/n1").map(|step| step.rung)
+    };
+    // 45 s go to the drain of the server, 150 s to what is below that, and 5 s are kept free.
+    let first = |wanted| (1..400).find(|seconds| rung(*seconds) == Some(wanted));
+    assert_eq!(first(Rung::DeleteShort), Some(200));
+    assert_eq!(first(Rung::Delete), Some(200 + 60));
+    assert_eq!(first(Rung::Evict), Some(200 + 60 + 8));
+}
+
+/// Mains are back, and a host that was on all the time goes off all the same only if its battery is
+/// low and would not carry its halt, and that of this host after it.
+#[test]
+fn a_held_host_goes_only_if_its_battery_would_not_carry_its_halt() {
+    let mut plant = support::plant(&support::policy("small"));
+    plant.shutdown.longest_halt = secs(100);
+    plant.span_scale = 1.0;
+    plant.supplies[0].trigger_min_charge = 20;
+    let goes = |charge: u8, seconds: u64, uptime: u64| {
+        let mut still = named("cluster-down", &plant);
+        let reading = still.snapshot.supplies.get_mut("ups").unwrap().value_mut().unwrap();
+        (reading.charge_percent, reading.runtime_seconds) = (Some(charge), Some(seconds));
+        reading.status = vec!["OL".into(), "CHRG".into()];
+        signal(&mut still, "ups", Phase::Held);
+        let memory = Arc::make_mut(still.journal.supplies.get_mut("ups").unwrap());
+        (memory.went, memory.returned) = (Some(at(9_000)), Some(at(9_970)));
+        let facts = still.snapshot.hosts.get_mut("n1").unwrap().value_mut().unwrap();
+        facts.uptime_seconds = uptime;
+        let decision = decide(&plant, &still.journal, &still.snapshot);
+        decision.steps.iter().any(|step| step.unit == "host/n1")
+    };
+    assert!(goes(19, 109, 9_000));
+    assert!(!goes(20, 109, 9_000), "the charge is not low");
+    assert!(!goes(19, 110, 9_000), "it carries the halts");
+    // It booted in the instant in which the mains went, and not after.
+    assert!(goes(19, 109, 1_000));
+    assert!(!goes(19, 109, 999), "it has booted since");
 }

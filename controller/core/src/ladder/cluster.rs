@@ -1,9 +1,6 @@
 //! GitOps and the snapshot.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{API_CALL, Found, Try, on_its_way};
 use crate::{
@@ -35,12 +32,10 @@ pub(super) fn suspend(walk: &Walk<'_>) -> Found {
 /// Children first: a parent that reconciles again must find them as it left them.
 pub(super) fn resume(walk: &Walk<'_>) -> Found {
     let objects = objects(walk)?;
-    let mut open_children: BTreeMap<&GitopsRef, u32> = BTreeMap::new();
-    for parent in objects.iter().filter(|o| o.mark.is_some()).filter_map(|o| o.parent.as_ref()) {
-        *open_children.entry(parent).or_default() += 1;
-    }
+    let children = objects.iter().filter(|o| o.mark.is_some());
+    let still_parents: BTreeSet<&GitopsRef> = children.filter_map(|o| o.parent.as_ref()).collect();
     let wave = first_wave(objects, |object| {
-        object.mark.is_some() && !open_children.contains_key(&object.object)
+        object.mark.is_some() && !still_parents.contains(&object.object)
     });
     let wave = if wave.is_empty() { first_wave(objects, |o| o.mark.is_some()) } else { wave };
     wave_step(wave, Rung::Resume, |objects| Action::Resume { objects })
