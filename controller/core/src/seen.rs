@@ -130,6 +130,11 @@ impl<T> Seen<T> {
         }
     }
 
+    /// Whether the value is known and not older than `max_age`.
+    pub fn is_fresh(&self, now: Tick, max_age: Duration) -> bool {
+        self.at().is_some_and(|at| now.since(at) <= max_age)
+    }
+
     /// What a look at `now` that failed makes of this: the last answer dates the beginning of the
     /// silence, and so does the last refusal, for only what is there refuses. An answer of long ago
     /// dates nothing: nobody knows what it would have said meanwhile.
@@ -167,6 +172,15 @@ mod tests {
         assert_eq!(closed, Seen::unknown(Unseen::Closed, at(10)), "still nothing is known");
         let silent = closed.lost(Unseen::Silent, at(18));
         assert_eq!(silent, Seen::unknown(Unseen::Silent, at(18)), "what refused was on until now");
+    }
+
+    #[test]
+    fn what_is_known_is_fresh_for_so_long() {
+        let is_fresh =
+            |seen: &Seen<()>, seconds| seen.is_fresh(at(seconds), Duration::from_secs(5));
+        assert!(is_fresh(&Seen::known((), at(10)), 15));
+        assert!(!is_fresh(&Seen::known((), at(10)), 16));
+        assert!(!is_fresh(&Seen::unknown(Unseen::Silent, at(10)), 10));
     }
 
     #[test]

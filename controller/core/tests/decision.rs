@@ -225,7 +225,7 @@ fn called(plant: &Plant, still: &Still, unit: &str, wanted: Wanted, millis: u64)
     let call = blocked.find(|blocked| {
         blocked.reason == Reason::ManualActionRequired && blocked.unit.as_deref() == Some(unit)
     });
-    call.map(|call| call.message)
+    call.map(|call| call.message.into())
 }
 
 type Change = fn(&mut Still);
@@ -444,7 +444,7 @@ fn what_rests_on_too_few_servers_is_stuck_with_them() {
         }
         for host in stuck {
             let turn = Turn { since: at(1_000), wanted: Wanted::Up };
-            still.journal.turns.insert(format!("host/{host}"), turn);
+            still.journal.turns.insert(format!("host/{host}").into(), turn);
         }
         let facts = still.snapshot.hosts.get_mut("s3").unwrap().value_mut().unwrap();
         facts.server.as_mut().unwrap().active = ActiveState::Active;

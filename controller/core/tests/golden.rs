@@ -301,7 +301,7 @@ impl Verdict<'_> {
             let found = self.decision.units.iter().find(|unit| unit.name == name);
             found.unwrap_or_else(|| panic!("there is no unit {name}"))
         };
-        let waits = self.decision.waiting.iter().map(|w| (&w.unit, w.message.clone()));
+        let waits = self.decision.waiting.iter().map(|w| (&w.unit, w.message.to_string()));
         let steps = self.decision.steps.iter();
         let steps = steps.map(|s| (&s.unit, format!("{} (try {})", s.rung.name(), s.attempt)));
         let told: Vec<_> = waits.chain(steps).map(|(unit, text)| (unit, text, row(unit))).collect();
