@@ -124,13 +124,14 @@ fn aliases_are_bounded_by_what_they_stand_for() {
         let annotations = format!("metadata:\n  annotations:\n{annotations}");
         parse_policy(&minimal.replacen("metadata:\n", &annotations, 1), "p.yaml")
     };
-    let alike: String = (0..300).map(|n| format!("    a{n}: *a\n")).collect();
-    assert!(with(&format!("    a: &a x\n{alike}")).is_ok());
-    let list = |item: &str| vec![item; 10].join(", ");
-    let levels = ["a", "b", "c", "d", "e"].windows(2);
-    let levels: String = levels
-        .map(|pair| format!("    {}: &{} [{}]\n", pair[1], pair[1], list(&format!("*{}", pair[0]))))
-        .collect();
+    let alike: Vec<String> = (0..300).map(|n| format!("    a{n}: *a")).collect();
+    assert!(with(&format!("    a: &a x\n{}\n", alike.join("\n"))).is_ok());
+    let level = |pair: &[&str]| {
+        let list = [format!("*{}", pair[0]).as_str(); 10].join(", ");
+        format!("    {0}: &{0} [{list}]", pair[1])
+    };
+    let levels: Vec<String> = ["a", "b", "c", "d", "e"].windows(2).map(level).collect();
+    let levels = format!("{}\n", levels.join("\n"));
     let Err(refused) = with(&format!("    a: &a x\n{levels}")) else { panic!("it is read") };
     let [problem] = refused.as_slice() else { panic!("{refused}") };
     assert_eq!(problem.rule, Rule::TooLarge);
