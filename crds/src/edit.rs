@@ -130,10 +130,11 @@ impl Edit<'_> {
         before.ends_with(['|', '>']) || before.ends_with("|-") || before.ends_with(">-")
     }
 
-    /// Whether an anchor or a tag stands before the value.
+    /// Whether an anchor or a tag stands before the value, behind its key.
     fn has_property(&self, start: usize) -> bool {
         let line = self.located.source.line_range(start);
-        let before = self.slice(line.start..start);
+        let key = self.behind_colon().filter(|end| (line.start..=start).contains(end));
+        let before = self.slice(key.unwrap_or(line.start)..start);
         before.split_whitespace().next_back().is_some_and(|word| word.starts_with(['&', '!']))
     }
 

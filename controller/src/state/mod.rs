@@ -36,9 +36,9 @@ fn parsed<T: DeserializeOwned>(store: &dyn Store, path: &str) -> Result<Option<T
         Ok(None) => return Ok(None),
         Ok(Some(bytes)) => match serde_json::from_slice(&bytes) {
             Ok(value) => return Ok(Some(value)),
-            Err(error) => format!("is damaged ({})", plain(&error.to_string())),
+            Err(error) => format!("is damaged ({})", short(&error.to_string(), QUOTED)),
         },
-        Err(error) => format!("cannot be read ({})", plain(&error.to_string())),
+        Err(error) => format!("cannot be read ({})", short(&error.to_string(), QUOTED)),
     };
     Err(format!("{path} {wrong}, {}", put_aside(store, path)))
 }
@@ -47,22 +47,29 @@ fn parsed<T: DeserializeOwned>(store: &dyn Store, path: &str) -> Result<Option<T
 pub(crate) fn put_aside(store: &dyn Store, path: &str) -> String {
     match store.set_aside(path) {
         Ok(aside) => format!("kept as {aside}"),
-        Err(error) => format!("left as it is ({})", plain(&error.to_string())),
+        Err(error) => format!("left as it is ({})", short(&error.to_string(), QUOTED)),
     }
 }
 
 /// Longest message that is told, in characters.
 const TOLD: usize = 400;
+/// Longest part of one that quotes a file: what to do about it stands behind that.
+const QUOTED: usize = 160;
 
 /// A message that quotes what a file or a request holds: on one line, without anything that writes
 /// to a terminal, and no longer than somebody reads.
 fn plain(message: &str) -> String {
+    short(message, TOLD)
+}
+
+/// The same, of so many characters at most.
+fn short(message: &str, most: usize) -> String {
     let mut plain: String = message
         .chars()
-        .take(TOLD)
+        .take(most)
         .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
         .collect();
-    if message.chars().nth(TOLD).is_some() {
+    if message.chars().nth(most).is_some() {
         plain.push('…');
     }
     plain

@@ -111,6 +111,11 @@ impl Checker<'_> {
             }
             (Kind::List { .. }, _) => "put it into brackets: `[…]`".to_owned(),
             (Kind::Integer(_) | Kind::Number(_), NodeKind::Text(text)) => number_help(text, shape),
+            // An item of a list has no words of its own.
+            (Kind::Text(_), _) if shape.doc.is_empty() => {
+                "write one text, in quotes if there is a `:`, a `,` or a bracket in it".to_owned()
+            }
+            _ if shape.doc.is_empty() => format!("write {}", shape.noun()),
             _ => first_sentence(&shape.doc),
         };
         self.add(Rule::WrongType, path, message, help);
