@@ -150,6 +150,28 @@ fn a_plan_from_off_goes_up_as_far_as_anybody_knows() {
     assert!(made.is_partial, "what is to be uncordoned and resumed is not known");
     assert!(made.end.waiting.is_empty(), "{:?}", made.end.waiting);
     assert_eq!(made.total.as_secs(), 60, "{:?}", made.total);
+    assert_eq!(made.end.at.since(NOW).as_secs(), 60, "nothing is decided after that");
+}
+
+/// What is waited for in vain takes no time in a plan; what is waited for and comes does.
+#[test]
+fn a_plan_ends_with_the_last_effect_that_comes() {
+    let mut policy = support::policy("small");
+    policy.spec.hosts.iter_mut().find(|host| host.name.as_str() == "n1").unwrap().wake = None;
+    let plant = support::plant(&policy);
+    let still = named("off", &plant);
+    let made = forecast(&plant, &still.journal, &still.snapshot);
+    assert_eq!(made.total.as_secs(), 60, "{:?}", made.end.waiting);
+    assert!(made.end.waiting.iter().any(|waiting| waiting.unit == "host/n1"));
+    policy.spec.target = Target::Poweroff;
+    policy.spec.hosts.iter_mut().find(|host| host.is_self).unwrap().off.as_mut().unwrap().when =
+        OffWhen::Never;
+    let plant = support::plant(&policy);
+    let still = named("running", &plant);
+    let made = forecast(&plant, &still.journal, &still.snapshot);
+    let last = made.steps.last().unwrap();
+    assert_eq!(last.step.unit, "host/s1");
+    assert!(made.total > last.at + last.takes + plant.shutdown.longest_halt, "{:?}", made.total);
 }
 
 /// What runs have taught stands in the plan; being proven off is waited for by itself.
