@@ -115,6 +115,8 @@ fn a_load_of_nothing_is_none() {
     let memory = known(1, 5);
     assert_eq!(full_seconds(&memory, Some(0)), full_seconds(&memory, None));
     assert!(full_seconds(&memory, Some(20)) > full_seconds(&memory, None));
+    let told = |load| estimate(&memory, &reading(60, load, &["OL"]), at(20_000)).unwrap().seconds;
+    assert_eq!(told(Some(0)), told(None));
 }
 
 #[test]
@@ -144,6 +146,18 @@ fn a_firmware_is_called_a_liar_beyond_the_margin_alone() {
     };
     assert!(!sentence(1_200).contains("not believed"), "{}", sentence(1_200));
     assert!(sentence(1_201).contains("not believed"), "{}", sentence(1_201));
+}
+
+/// A driver that knows no runtime tells 0 for ever.
+#[test]
+fn a_runtime_is_told_once_it_is_more_than_none() {
+    let tells = |seconds| {
+        let mut memory = BatteryMemory::default();
+        let told = SupplyReading { runtime_seconds: seconds, ..reading(90, None, &["OL"]) };
+        memory.hear(&told, at(1));
+        memory.tells_runtime
+    };
+    assert_eq!([None, Some(0), Some(1)].map(tells), [false, false, true]);
 }
 
 #[test]

@@ -598,3 +598,21 @@ fn a_held_host_goes_only_if_its_battery_would_not_carry_its_halt() {
     assert!(goes(19, 109, 1_000));
     assert!(!goes(19, 109, 999), "it has booted since");
 }
+
+/// Mains are back for a moment only: what an outage took is brought back, and what stands stands.
+#[test]
+fn an_outage_that_took_nothing_begins_no_recovery() {
+    let policy = support::policy("small");
+    let episode = |lost: bool| {
+        let decision = decided(&policy, "running", |_, still| {
+            let memory = Arc::make_mut(still.journal.supplies.get_mut("ups").unwrap());
+            (memory.unsettled, memory.mains_since) = (true, Some(at(9_990)));
+            if lost {
+                still.snapshot.hosts.insert("n1".into(), Seen::unknown(Unseen::Silent, at(9_000)));
+            }
+        });
+        decision.episode.phase
+    };
+    assert_eq!(episode(false), EpisodePhase::Holding);
+    assert_eq!(episode(true), EpisodePhase::Recovering);
+}

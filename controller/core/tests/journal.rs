@@ -16,6 +16,7 @@ use std::time::Duration;
 use ananke_core::{
     budget::{Path, Way},
     decide::decide,
+    decision::Decision,
     journal::{Event, HostMemory, Journal, Turn},
     observe::Device,
     seen::{Seen, Unseen},
@@ -186,6 +187,20 @@ fn a_run_that_failed_once_has_failed() {
     decision.way = None;
     journal.apply(&support::decided(&journal, &decision));
     assert!(journal.run.is_none() && journal.run_over.unwrap().failed);
+}
+
+#[test]
+fn only_another_episode_is_written_down() {
+    let plant = support::plant(&support::policy("small"));
+    let still = running(&plant);
+    let mut decision = decide(&plant, &still.journal, &still.snapshot);
+    let told = |decision: &Decision| match support::decided(&still.journal, decision) {
+        Event::Decided { episode, .. } => episode,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told(&decision), None);
+    decision.episode.startups += 1;
+    assert_eq!(told(&decision).as_ref(), Some(&decision.episode));
 }
 
 #[test]

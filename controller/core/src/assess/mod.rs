@@ -87,6 +87,8 @@ pub struct View<'a> {
     supplies: Vec<Believed>,
     hosts: Vec<State>,
     absent: BTreeSet<usize>,
+    /// Fewer control planes can be alive than a quorum needs: nobody can suspend, drain or snapshot
+    /// any more, and on the way down nobody will start a server for it.
     api_lost: bool,
 }
 
@@ -162,12 +164,6 @@ impl<'a> View<'a> {
     /// The cluster's objects, if they are known.
     pub fn cluster(&self) -> Result<&'a ClusterFacts, Unseen> {
         self.snapshot.cluster.look()
-    }
-
-    /// Whether fewer control planes can be alive than a quorum needs: nobody can suspend, drain
-    /// or snapshot any more, and on the way down nobody will start a server for it.
-    pub const fn is_api_lost(&self) -> bool {
-        self.api_lost
     }
 
     /// The state of a unit that is wanted `wanted`. A cordon or suspend of somebody else counts as
