@@ -361,7 +361,9 @@ proptest! {
             memory.hear(reading, at);
             prop_assert_eq!(&once, &memory, "the same reading twice is once");
             let found = estimate(&memory, reading, at);
-            let told = [reading.runtime_seconds, found.as_ref().and_then(|f| f.model_seconds)];
+            // Who never told another runtime than 0 tells none.
+            let firmware = reading.runtime_seconds.filter(|told| *told > 0 || memory.tells_runtime);
+            let told = [firmware, found.as_ref().and_then(|found| found.model_seconds)];
             let least = told.into_iter().flatten().min();
             prop_assert_eq!(found.as_ref().map(|found| found.seconds), least);
             for paces in memory.bands.values() {
