@@ -144,3 +144,18 @@ impl Unit {
         self.name.split_once('/').map_or(&*self.name, |(_, short)| short)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_step_of_ours() {
+        let seen_only: Vec<&str> = Kind::ALL
+            .into_iter()
+            .filter(|kind| kind.is_observed_only())
+            .map(Kind::as_str)
+            .collect();
+        assert_eq!(seen_only, ["supply", "path", "clock", "api", "source", "gate", "soak"]);
+    }
+}

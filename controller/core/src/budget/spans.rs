@@ -149,3 +149,59 @@ impl<'a> Spans<'a> {
         own.or_else(|| self.table.get(unit.kind.as_str()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        budget::{Ending, Lasted, Way},
+        seen::Unseen,
+        time::Tick,
+    };
+
+    fn plant() -> Option<Plant> {
+        let text = include_str!("../../tests/golden/policies/small.yaml");
+        let policy: ananke_crds::policy::PowerPolicy = serde_saphyr::from_str(text).ok()?;
+        Plant::compile("small", &policy.spec).ok()
+    }
+
+    #[test]
+    fn what_an_emergency_skips_takes_no_time_in_one() {
+        let spans = |skips| {
+            let mut plant = plant()?;
+            let down = &mut plant.shutdown;
+            (down.emergency_skips_snapshot, down.emergency_skips_drain) = (skips, skips);
+            (down.drain_timeout, down.drain_emergency_timeout) =
+                (Duration::from_secs(600), Duration::from_secs(40));
+            let of = |path| {
+                [Kind::Quiesce, Kind::Snapshot, Kind::Node]
+                    .map(|kind| declared(&plant, kind, path).as_secs())
+            };
+            Some(Path::ALL.map(of))
+        };
+        assert_eq!(spans(false), Some([[30, 20, 40], [30, 20, 600]]));
+        assert_eq!(spans(true), Some([[30, 0, 0], [30, 20, 600]]));
+    }
+
+    /// Seen down in this run and not seen any more: only the proof is left, of which nothing is
+    /// declared.
+    #[test]
+    fn what_was_down_and_is_not_seen_is_waited_for_alone() {
+        let ahead = |arrived: bool| {
+            let plant = plant()?;
+            let way = Way { path: Path::Emergency, fails: false };
+            let began = Tick::from_millis(1_000);
+            let mut run = RunUnderWay::begin(way, began);
+            let ending = if arrived { Ending::Arrived } else { Ending::Passed };
+            let (unit, step) = ("agent/n1".to_owned(), "stop".to_owned());
+            run.take(&[Lasted { unit, step, began, ending }], Tick::from_millis(9_000));
+            let journal = Journal { run: Some(run), ..Journal::default() };
+            let spans = Spans::new(&plant, &journal, Path::Full);
+            let unit = plant.graph.units().iter().find(|unit| unit.name == "agent/n1")?;
+            let ahead = spans.ahead(unit, &State::Unknown(Unseen::Silent));
+            Some((ahead, spans.of(unit, ahead).as_secs()))
+        };
+        assert_eq!(ahead(true), Some((Ahead::Sight, 0)));
+        assert_eq!(ahead(false), Some((Ahead::Steps, 15)));
+    }
+}

@@ -101,3 +101,49 @@ fn ring(graph: &Graph, missing: &[usize], from: UnitId) -> Vec<String> {
     }
     path.into_iter().filter_map(|id| graph.unit(id)).map(|unit| unit.name.to_string()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::Kind;
+
+    /// Units by name, of which each rests on others by their place.
+    fn graph(units: &[(&str, &[u32])]) -> Result<Graph, Cycle> {
+        let unit = |name: &str| Unit {
+            kind: Kind::Host,
+            name: name.into(),
+            host: None,
+            supply: None,
+            ordinal: 0,
+        };
+        let edges: Vec<_> = (0..)
+            .map(UnitId)
+            .zip(units)
+            .flat_map(|(from, (_, below))| {
+                below.iter().map(move |to| (from, UnitId(*to), EdgeKind::Requires))
+            })
+            .collect();
+        Graph::new(units.iter().map(|(name, _)| unit(name)).collect(), &edges)
+    }
+
+    #[test]
+    fn each_unit_stands_behind_all_that_it_rests_on_and_the_first_goes_first() {
+        let order = graph(&[("a", &[3]), ("b", &[]), ("c", &[0, 1]), ("d", &[])]);
+        let order: Vec<u32> = order.iter().flat_map(Graph::upwards).map(|id| id.0).collect();
+        assert_eq!(order, [1, 3, 0, 2]);
+    }
+
+    #[test]
+    fn a_ring_is_named_without_what_only_waits_for_it() {
+        let units: [(&str, &[u32]); 6] = [
+            ("free", &[]),
+            ("behind", &[2]),
+            ("a", &[0, 3]),
+            ("b", &[0, 4]),
+            ("c", &[2]),
+            ("beside", &[0]),
+        ];
+        let told = graph(&units).err().map(|cycle| cycle.to_string());
+        assert_eq!(told.as_deref(), Some("these wait on one another: a → b → c → a"));
+    }
+}
