@@ -65,10 +65,11 @@ pub(crate) fn host_of<'p>(view: &View<'p>, plan: &SupplyPlan) -> Option<(usize, 
 /// Whether the host of an unheard supply's `upsd` is started, or left on, although nobody knows its
 /// power: without it nobody ever would.
 ///
-/// That is so if the supply was on mains when it was last heard, or is not remembered, and no other
-/// supply tells of an outage now; if another supply was on battery in this outage and is back for good; or if the battery has run down since, for then a wake
-/// reaches the host only with mains. One that was booted by whatever hand is not switched off again
-/// before its `upsd` has spoken.
+/// That is so if the supply was on mains when it was last heard, or is not remembered, and no
+/// other supply tells of an outage now; if another supply was on battery in this outage and is
+/// back for good; or if the battery has run down since, for then a wake reaches the host only with
+/// mains. One that was booted by whatever hand is not switched off again before its `upsd` has
+/// spoken.
 pub(crate) fn is_tried(
     view: &View<'_>,
     plan: &SupplyPlan,
