@@ -125,12 +125,13 @@ fn passed(journal: &Journal, step: &PlannedStep) -> Option<Lasted> {
     (!rungs.is_empty()).then(|| last_step(journal, &step.unit, ending)).flatten()
 }
 
-/// A unit that the energy does not allow to wait for: told once.
+/// A unit that the energy does not allow to wait for: told once, to the run that its step began in.
 fn left(journal: &Journal, unit: &Unit, row: &Row) -> Option<Lasted> {
     if !row.left {
         return None;
     }
-    let (step, _) = standing(journal, &unit.name)?;
-    let is_told = journal.run.as_ref().is_some_and(|run| run.is_over(&unit.name, step));
+    let run = journal.run.as_ref()?;
+    let (step, began) = standing(journal, &unit.name)?;
+    let is_told = began < run.began || run.is_over(&unit.name, step);
     if is_told { None } else { last_step(journal, &unit.name, Ending::Cut) }
 }

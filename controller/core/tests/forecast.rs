@@ -15,14 +15,19 @@ use std::sync::Arc;
 
 use ananke_core::{
     budget::Known,
+    episode::EpisodePhase,
     forecast::{Forecast, ForecastStep, forecast},
+    journal::HostMemory,
     observe::{SnapshotFacts, SupplyReading},
     seen::{Seen, Unseen},
     signals::{Cause, Phase, Trigger},
     step::{PlannedStep, Rung},
 };
 use ananke_crds::policy::{OffWhen, Target, WayBack};
-use support::worlds::{NOW, named};
+use support::{
+    at,
+    worlds::{NOW, named},
+};
 
 /// What this host does in a plan for a low battery, everything else being off.
 fn last_rungs(when: OffWhen, way_back: WayBack) -> Vec<&'static str> {
@@ -76,6 +81,61 @@ fn a_plan_hears_a_supply_again_that_its_own_host_tells_of() {
     let hosts = made.end.units.iter().filter(|unit| unit.name.starts_with("host/"));
     let left: Vec<_> = hosts.filter(|unit| !unit.arrived).collect();
     assert!(left.is_empty(), "{left:#?}");
+}
+
+/// It is heard again when that host is woken, and not with any other.
+#[test]
+fn a_plan_hears_a_supply_again_with_the_host_that_tells_of_it() {
+    let mut policy = support::policy("two-ups");
+    policy.spec.supplies[1].via = Some("host/n4".parse().unwrap());
+    let plant = support::plant(&policy);
+    let mut still = named("running", &plant);
+    still.journal.episode.phase = EpisodePhase::Recovering;
+    let off = Seen::unknown(Unseen::Silent, at(9_000));
+    still.snapshot.supplies.insert("east".into(), Seen::unknown(Unseen::Silent, at(9_000)));
+    still.snapshot.hosts.insert("n4".into(), off);
+    let proven = HostMemory {
+        powered_off: Some(at(8_990)),
+        proven_off: Some(at(9_500)),
+        ..HostMemory::default()
+    };
+    still.journal.hosts.insert("n4".into(), proven);
+    Arc::make_mut(still.journal.supplies.get_mut("east").unwrap()).last_heard = Some(at(8_999));
+    let node = still.snapshot.cluster.value_mut().unwrap().nodes.get_mut("n4").unwrap();
+    (node.ready, node.lease_fresh) = (false, false);
+    let made = forecast(&plant, &still.journal, &still.snapshot);
+    assert_eq!(made.steps[0].step.unit, "host/n4");
+    let left: Vec<_> = made.end.units.iter().filter(|unit| !unit.arrived).collect();
+    assert!(left.is_empty(), "{left:#?}");
+}
+
+/// Who evicts the pods of a node detaches its volumes, and no others.
+#[test]
+fn a_plan_detaches_the_volumes_of_the_pods_that_it_evicts() {
+    let plan = |attached: &str, is_empty: bool| {
+        let mut policy = support::policy("small");
+        policy.spec.target = Target::ClusterOnlyDown;
+        let plant = support::plant(&policy);
+        let mut still = named("running", &plant);
+        for (name, node) in &mut still.snapshot.cluster.value_mut().unwrap().nodes {
+            node.attachments = u32::from(name == attached);
+            if name == attached && is_empty {
+                node.pods.clear();
+            }
+        }
+        forecast(&plant, &still.journal, &still.snapshot)
+    };
+    let first_stop = |made: &Forecast| {
+        made.steps.iter().find(|step| step.step.rung == Rung::Stop).map(|step| step.at)
+    };
+    // The server is drained last: nobody evicts anything after it.
+    for node in ["n1", "n2", "s1"] {
+        let made = plan(node, false);
+        assert_eq!(first_stop(&made).unwrap().as_secs(), 64, "{node}");
+        assert!(made.end.waiting.is_empty(), "{node}: {:?}", made.end.waiting);
+    }
+    let made = plan("n2", true);
+    assert!(first_stop(&made).is_none_or(|at| at.as_secs() > 120), "{:?}", first_stop(&made));
 }
 
 /// The steps of a plan for `small`, from this world to this target: when, whose, which and for how

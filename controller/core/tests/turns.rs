@@ -11,13 +11,14 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ananke_core::{
-    budget::{Ending, Lasted},
+    budget::{Ending, Lasted, Path, RunUnderWay},
     decide::decide,
     decision::Decision,
     journal::{Tries, Turn},
+    observe::SupplyReading,
     plant::Plant,
     seen::Seen,
     signals::{Cause, Phase, Trigger},
@@ -144,4 +145,55 @@ fn a_step_that_is_held_back_is_cut_only_by_mains_that_are_back() {
     let decision = decided(&plant, &still);
     assert_eq!(decision.supplies["ups"].phase, Phase::Held);
     assert_eq!(ending(&plant, &still).ending, Ending::Cut);
+}
+
+/// Half-way down on a battery that lasts 10 s more; `n1` is being drained for 30 s, and this way
+/// down began so many seconds ago.
+fn short_of_energy(began: u64) -> (Plant, Still) {
+    let (plant, mut still) = scene("half-way", Target::Running);
+    let memory = Arc::make_mut(still.journal.supplies.get_mut("ups").unwrap());
+    (memory.phase, memory.on_battery_since) = (Phase::Falling, Some(ago(60)));
+    memory.cause = Some(Cause { trigger: Trigger::Runtime, figures: "short".into() });
+    let reading = SupplyReading {
+        status: vec!["OB".into(), "DISCHRG".into()],
+        charge_percent: Some(40),
+        runtime_seconds: Some(10),
+        ..SupplyReading::default()
+    };
+    still.snapshot.supplies.insert("ups".into(), Seen::known(reading, NOW));
+    turn(&mut still, "node/n1", ago(30), Wanted::Down);
+    tried(&mut still, "node/n1", Rung::Evict, ago(20));
+    still.journal.run = Some(RunUnderWay {
+        path: Path::Emergency,
+        began: ago(began),
+        millis: 0,
+        failed: false,
+        units: BTreeMap::new(),
+    });
+    (plant, still)
+}
+
+/// A unit that the battery does not allow to wait for is told of as cut, and once.
+#[test]
+fn a_unit_that_is_left_is_cut_once() {
+    let (plant, mut still) = short_of_energy(30);
+    let first = decided(&plant, &still);
+    let left = lasted(&first, "node/n1").unwrap();
+    let wanted = ("evict", ago(30), Ending::Cut);
+    assert_eq!((left.step.as_str(), left.began, left.ending), wanted);
+    let event = support::decided(&still.journal, &first);
+    still.journal.apply(&event);
+    assert_eq!(lasted(&decided(&plant, &still), "node/n1"), None);
+}
+
+/// A step that began before this way down teaches nothing of it: telling it would never end.
+#[test]
+fn a_unit_that_is_left_with_a_step_of_before_is_not_told_again_and_again() {
+    let (plant, mut still) = short_of_energy(29);
+    assert_eq!(lasted(&decided(&plant, &still), "node/n1"), None);
+    still.journal.run = None;
+    let first = decided(&plant, &still);
+    let event = support::decided(&still.journal, &first);
+    still.journal.apply(&event);
+    assert_eq!(lasted(&decided(&plant, &still), "node/n1"), None);
 }

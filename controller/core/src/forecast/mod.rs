@@ -66,7 +66,7 @@ pub fn forecast(plant: &Plant, journal: &Journal, snapshot: &Snapshot) -> Foreca
             steps.push(ForecastStep { at: at.since(began), step: step.clone(), takes });
         }
         let before = arrived(&decision);
-        if before == decision.units.len() && world.is_idle() {
+        if before == decision.units.len() {
             break;
         }
         let back = world.advance(decision.look_again);

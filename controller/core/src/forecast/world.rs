@@ -1,6 +1,6 @@
 //! A world in which every step works.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     marks::Mark,
@@ -24,8 +24,8 @@ pub(super) struct World<'a> {
     /// What supplies said last whose `upsd` runs on a host that is off.
     unheard: BTreeMap<String, SupplyReading>,
     due: BTreeMap<(Tick, u64), Action>,
-    /// The wall clock at tick 0, seconds since 1970: snapshots of before bear its dates.
-    epoch: i64,
+    /// The clocks of the hosts when the plan begins: what it does is later than what it found.
+    began_unix_seconds: i64,
     /// This host has done its last step.
     pub(super) is_over: bool,
 }
@@ -35,16 +35,12 @@ impl<'a> World<'a> {
         let cluster = snapshot.cluster.value().cloned().unwrap_or_else(|| unseen(plant));
         let (asleep, unheard, due) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let walls = snapshot.hosts.values().filter_map(Seen::value).map(|it| it.wall_unix_seconds);
-        let epoch = walls.max().unwrap_or_default() - seconds(snapshot.now);
-        Self { plant, snapshot, cluster, asleep, unheard, due, epoch, is_over: false }
+        let began_unix_seconds = walls.max().unwrap_or_default();
+        Self { plant, snapshot, cluster, asleep, unheard, due, began_unix_seconds, is_over: false }
     }
 
     pub(super) fn begin(&mut self, id: u64, action: Action, done: Tick) {
         self.due.insert((done, id), action);
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        self.due.is_empty()
     }
 
     /// Goes on to the next effect, or by `rest`, and looks at everything anew. Returns the steps
@@ -69,11 +65,9 @@ impl<'a> World<'a> {
 
     fn look(&mut self) {
         let now = self.snapshot.now;
-        let wall = self.wall();
         for seen in self.snapshot.hosts.values_mut() {
-            if let Seen::Known { at, value } = seen {
+            if let Seen::Known { at, .. } = seen {
                 *at = now;
-                Arc::make_mut(value).wall_unix_seconds = wall;
             }
         }
         for seen in self.snapshot.supplies.values_mut() {
@@ -101,11 +95,6 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The wall clock, seconds since 1970.
-    const fn wall(&self) -> i64 {
-        self.epoch.saturating_add(seconds(self.snapshot.now))
-    }
-
     fn is_active(&self, host: &str, service: Service) -> bool {
         let facts = self.snapshot.hosts.get(host).and_then(Seen::value);
         let state = facts.and_then(|facts| match service {
@@ -116,7 +105,7 @@ impl<'a> World<'a> {
     }
 
     fn apply(&mut self, action: &Action) {
-        let at = self.wall();
+        let at = self.began_unix_seconds;
         let mark = || Some(Mark { at_unix_seconds: at, ..Mark::default() });
         match action {
             Action::Suspend { objects } => {
@@ -252,9 +241,4 @@ fn set(facts: &mut HostFacts, service: Service, active: ActiveState) {
         Service::Server => facts.server = state,
         Service::Agent => facts.agent = state,
     }
-}
-
-/// Seconds of a tick; ticks are milliseconds of one boot, which never come to the largest of them.
-const fn seconds(now: Tick) -> i64 {
-    (now.as_millis() / 1000).cast_signed()
 }

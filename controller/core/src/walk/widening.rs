@@ -28,7 +28,7 @@ pub(crate) fn remember_last_replicas(
     memories: &mut BTreeMap<String, Arc<SupplyMemory>>,
 ) {
     let Ok(cluster) = view.cluster() else { return };
-    if scope.live.is_empty() || scope.last_replicas.is_some() || cluster.volumes.is_empty() {
+    if scope.live.is_empty() {
         return;
     }
     let reach = scope.reach(view.plant);
@@ -135,7 +135,7 @@ fn behind_paths(plant: &Plant, hosts: &BTreeMap<usize, usize>, what: &str) -> Ve
 fn quorum(plant: &Plant, reach: &Reach) -> Option<String> {
     let servers = plant.hosts.iter().filter(|host| host.role == Role::Server).count();
     let needed = servers / 2 + 1;
-    (servers > 0 && reach.servers_left < needed).then(|| {
+    (reach.servers_left < needed).then(|| {
         format!(
             "{} of {servers} servers would be left, {needed} are needed: the whole cluster goes \
              down",

@@ -14,6 +14,8 @@
 mod support;
 
 mod bounds;
+mod evidence;
+mod via;
 
 use std::sync::Arc;
 
