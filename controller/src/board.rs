@@ -211,8 +211,8 @@ fn see<T>(
     };
     let is_news = match (&*before, &after) {
         (Seen::Known { value, .. }, Seen::Known { value: other, .. }) => !is_same(value, other),
-        (Seen::Unknown { why, since }, Seen::Unknown { why: other, since: later }) => {
-            why != other || since != later
+        (Seen::Unknown { why, .. }, Seen::Unknown { why: other, .. }) => {
+            why != other || before.silent_since() != after.silent_since()
         }
         _ => true,
     };

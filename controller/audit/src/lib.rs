@@ -86,6 +86,10 @@ pub struct Expect {
 /// What ananke may not know yet: a UPS driver refreshes every 2 s, and is asked every second.
 const NOT_KNOWN_YET: Millis = 3_000;
 
+/// A UPS that says nothing any more is not known to be silent before an answer is 5 s late, and it
+/// is asked each second.
+const NOT_MISSED_YET: Millis = 6_500;
+
 /// A host that can be heard again is not known to be on before it is looked at: while it does not
 /// answer, a look takes 8 s, and the next one begins 2 s later.
 const NOT_HEARD_YET: Millis = 10_000;

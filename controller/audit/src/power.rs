@@ -1,8 +1,6 @@
 //! Promises 1, 3, 5 and 6: what power allows.
 
-use crate::{
-    Actor, Expect, Happening, Millis, NOT_KNOWN_YET, Role, Violations, Wanted, What, replay::Replay,
-};
+use crate::{Actor, Expect, Happening, Millis, Role, Violations, Wanted, What, replay::Replay};
 
 pub(super) fn judge(
     replay: &Replay,
@@ -22,7 +20,7 @@ pub(super) fn judge(
                 .hosts
                 .iter()
                 .filter(|(_, h)| h.role == Some(Role::Server))
-                .filter(|(name, _)| !is_known_unpowered(replay, name, at))
+                .filter(|(name, _)| !replay.is_known_unpowered(name, at))
                 .count();
             if powered < replay.quorum {
                 violations.add(at, 1, format!("{object} was resumed on battery"));
@@ -44,12 +42,8 @@ pub(super) fn judge(
     }
 }
 
-fn is_known_unpowered(replay: &Replay, host: &str, at: Millis) -> bool {
-    replay.unpowered_since(host).is_some_and(|since| at > since + NOT_KNOWN_YET)
-}
-
 fn start(replay: &Replay, at: Millis, host: &str, what: &str, violations: &mut Violations) {
-    if is_known_unpowered(replay, host, at) {
+    if replay.is_known_unpowered(host, at) {
         violations.add(at, 1, format!("{host} {what} on battery or with its power unknown"));
     }
 }

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Actor, Happening, Millis, NOT_GONE_YET, NOT_HEARD_YET, Picture, Power, Role, Service, What,
+    Actor, Happening, Millis, NOT_GONE_YET, NOT_HEARD_YET, NOT_KNOWN_YET, NOT_MISSED_YET, Picture,
+    Power, Role, Service, What,
 };
 
 /// The world as the happenings told so far leave it.
@@ -24,6 +25,8 @@ pub(super) struct SupplyThen {
     /// Since when mains have been back, if they were away.
     pub(super) back_since: Option<Millis>,
     hidden: bool,
+    /// Whether it is bad because nobody heard it any more.
+    fell_silent: bool,
 }
 
 pub(super) struct HostThen {
@@ -82,6 +85,7 @@ impl Replay {
                 bad_since: bad.then_some(before.at),
                 back_since: None,
                 hidden: supply.hidden,
+                fell_silent: supply.hidden,
             };
             (name.clone(), then)
         });
@@ -124,11 +128,15 @@ impl Replay {
         }
     }
 
-    /// Since when all supplies of a host have been bad, if they are.
-    pub(super) fn unpowered_since(&self, host: &str) -> Option<Millis> {
-        let supplies = &self.hosts.get(host)?.supplies;
-        let bad = supplies.iter().map(|s| self.supplies.get(s)?.bad_since);
-        bad.collect::<Option<Vec<Millis>>>()?.into_iter().max()
+    /// Whether all supplies of a host are bad, and could be known to be.
+    pub(super) fn is_known_unpowered(&self, host: &str, at: Millis) -> bool {
+        let Some(host) = self.hosts.get(host) else { return false };
+        let is_known_bad = |supply: &SupplyThen| {
+            let known_after = if supply.fell_silent { NOT_MISSED_YET } else { NOT_KNOWN_YET };
+            supply.bad_since.is_some_and(|since| at > since.saturating_add(known_after))
+        };
+        !host.supplies.is_empty()
+            && host.supplies.iter().all(|s| self.supplies.get(s).is_some_and(is_known_bad))
     }
 
     /// Whether mains are behind a host.
@@ -223,6 +231,9 @@ impl Replay {
         if let Some(supply) = self.supplies.get_mut(name) {
             change(supply);
             let bad = !supply.mains || supply.hidden;
+            if supply.bad_since.is_none() {
+                supply.fell_silent = supply.hidden;
+            }
             supply.bad_since = bad.then(|| supply.bad_since.unwrap_or(at));
         }
     }

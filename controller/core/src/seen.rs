@@ -23,6 +23,10 @@ pub enum Seen<T> {
         why: Unseen,
         /// Since when: the last answer, or the first look if it never answered.
         since: Tick,
+        /// The first look since then that failed. Looks may be far apart: only from here on is it
+        /// known to have been silent. `None`: from `since` on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        missed: Option<Tick>,
     },
 }
 
@@ -80,10 +84,6 @@ impl Unseen {
     }
 }
 
-/// Looks that are further apart than this are not one silence: while anything moves all is looked at
-/// more often, one answer that does not come included.
-const LOOKED_AWAY: Duration = Duration::from_secs(15);
-
 impl<T> Seen<T> {
     /// Seen now.
     pub fn known(value: T, at: Tick) -> Self {
@@ -92,7 +92,7 @@ impl<T> Seen<T> {
 
     /// Not seen since.
     pub const fn unknown(why: Unseen, since: Tick) -> Self {
-        Self::Unknown { why, since }
+        Self::Unknown { why, since, missed: None }
     }
 
     /// The value, if it is known.
@@ -135,21 +135,28 @@ impl<T> Seen<T> {
         self.at().is_some_and(|at| now.since(at) <= max_age)
     }
 
-    /// What a look at `now` that failed makes of this: the last answer dates the beginning of the
-    /// silence, and so does the last refusal, for only what is there refuses. An answer of long ago
-    /// dates nothing: nobody knows what it would have said meanwhile.
+    /// Since when it is known to have been silent, if nothing is known of it.
+    pub fn silent_since(&self) -> Option<Tick> {
+        match self {
+            Self::Known { .. } => None,
+            Self::Unknown { since, missed, .. } => Some(missed.unwrap_or(*since)),
+        }
+    }
+
+    /// What a look that began at `now` and failed makes of this. A refusal is an answer of its own:
+    /// only what is there refuses.
     #[must_use]
     pub fn lost(&self, why: Unseen, now: Tick) -> Self {
         match self {
-            Self::Known { at, .. } if now.since(*at) > LOOKED_AWAY => {
-                Self::Unknown { why, since: now }
+            Self::Known { at: since, .. } | Self::Unknown { why: Unseen::NotYet, since, .. } => {
+                Self::Unknown { why, since: *since, missed: Some(now) }
             }
-            Self::Known { at, .. } => Self::Unknown { why, since: *at },
-            Self::Unknown { why: Unseen::NotYet, since } => Self::Unknown { why, since: *since },
             Self::Unknown { why: before, .. } if before.is_an_answer() && !why.is_an_answer() => {
-                Self::Unknown { why, since: now }
+                Self::unknown(why, now)
             }
-            Self::Unknown { since, .. } => Self::Unknown { why, since: (*since).min(now) },
+            Self::Unknown { since, missed, .. } => {
+                Self::Unknown { why, since: (*since).min(now), missed: *missed }
+            }
         }
     }
 }
@@ -162,16 +169,27 @@ mod tests {
         Tick::from_millis(seconds * 1000)
     }
 
+    fn silent(since: u64, missed: u64) -> Seen<()> {
+        Seen::Unknown { why: Unseen::Silent, since: at(since), missed: Some(at(missed)) }
+    }
+
     #[test]
-    fn silence_begins_with_the_last_answer() {
-        let known = Seen::known((), at(10));
-        let lost = known.lost(Unseen::Silent, at(12));
-        assert_eq!(lost, Seen::unknown(Unseen::Silent, at(10)), "the last answer dates it");
+    fn silence_is_known_from_the_first_look_that_failed() {
+        let lost = Seen::known((), at(10)).lost(Unseen::Silent, at(12));
+        assert_eq!(lost, silent(10, 12));
+        assert_eq!(lost.silent_since(), Some(at(12)));
         assert_eq!(lost.lost(Unseen::Silent, at(14)), lost, "it goes on");
-        let closed = lost.lost(Unseen::Closed, at(16));
-        assert_eq!(closed, Seen::unknown(Unseen::Closed, at(10)), "still nothing is known");
+        let never = Seen::unknown(Unseen::NotYet, at(10)).lost(Unseen::Silent, at(12));
+        assert_eq!(never, silent(10, 12));
+        assert_eq!(Seen::known((), at(10)).silent_since(), None);
+    }
+
+    #[test]
+    fn what_refuses_is_on_until_then() {
+        let closed = silent(10, 12).lost(Unseen::Closed, at(16));
+        assert_eq!(closed.silent_since(), Some(at(12)), "still nothing is known");
         let silent = closed.lost(Unseen::Silent, at(18));
-        assert_eq!(silent, Seen::unknown(Unseen::Silent, at(18)), "what refused was on until now");
+        assert_eq!(silent, Seen::unknown(Unseen::Silent, at(18)));
     }
 
     #[test]
@@ -181,13 +199,5 @@ mod tests {
         assert!(is_fresh(&Seen::known((), at(10)), 15));
         assert!(!is_fresh(&Seen::known((), at(10)), 16));
         assert!(!is_fresh(&Seen::unknown(Unseen::Silent, at(10)), 10));
-    }
-
-    #[test]
-    fn an_answer_of_long_ago_dates_no_silence() {
-        let known = Seen::known((), at(10));
-        assert_eq!(known.lost(Unseen::Silent, at(70)), Seen::unknown(Unseen::Silent, at(70)));
-        let longest = known.lost(Unseen::Silent, at(25));
-        assert_eq!(longest, Seen::unknown(Unseen::Silent, at(10)), "15 s are not long ago");
     }
 }

@@ -17,8 +17,7 @@ use crate::{
     walk::{self, Row, Walk},
 };
 
-const NOT_YET: Seen<SupplyReading> =
-    Seen::Unknown { why: Unseen::NotYet, since: Tick::from_millis(0) };
+static NOT_YET: Seen<SupplyReading> = Seen::unknown(Unseen::NotYet, Tick::from_millis(0));
 
 /// The snapshot without readings of devices that are not the ones they should be: what a stranger
 /// tells is no reading of ours. `None` if there is none, which is always but once in a lifetime.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ananke_core::time::Tick;
+use ananke_core::{seen::Unseen, time::Tick};
 use ananke_ports::Ports;
 
 use crate::board::Board;
@@ -28,26 +28,36 @@ pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String, poll: D
         failures = if read.is_err() { failures + 1 } else { 0 };
         let told = read.as_ref().ok().map(|reading| reading.status.clone());
         board.supply(&name, ports.clock.now(), read.map_err(|error| error.unseen()));
-        if let Some(status) = told {
-            glance(&ports, &board, &name, poll, &status).await;
+        if let Some(status) = told
+            && let Err(unseen) = glance(&ports, &board, &name, poll, &status).await
+        {
+            failures = 1;
+            board.supply(&name, ports.clock.now(), Err(unseen));
         }
         ports.clock.sleep(pause(poll, failures, ports.clock.now())).await;
     }
 }
 
 /// Half-way between two beats a supply is asked once more, and only other status words count: what
-/// it tells next is known half a poll earlier, and as many readings as before make a trigger.
-async fn glance(ports: &Ports, board: &Board, name: &str, poll: Duration, status: &[String]) {
+/// it tells next is known half a poll earlier, and as many readings as before make a trigger. No
+/// answer is as good as none to a look: else silence would be known a whole deadline later.
+async fn glance(
+    ports: &Ports,
+    board: &Board,
+    name: &str,
+    poll: Duration,
+    status: &[String],
+) -> Result<(), Unseen> {
     let half = until_beat(poll, ports.clock.now()).saturating_sub(poll / 2);
     if half.is_zero() {
-        return;
+        return Ok(());
     }
     ports.clock.sleep(half).await;
-    if let Ok(reading) = ports.supplies.read(name, DEADLINE).await
-        && reading.status != status
-    {
+    let reading = ports.supplies.read(name, DEADLINE).await.map_err(|error| error.unseen())?;
+    if reading.status != status {
         board.supply(name, ports.clock.now(), Ok(reading));
     }
+    Ok(())
 }
 
 /// Looks are made on the beat of the poll, however long one takes: supplies with the same poll are
@@ -70,7 +80,7 @@ mod tests {
     use ananke_core::observe::Requests;
     use ananke_sim::{
         ports::{MemoryStore, MemoryWorld, WorldHandle as _, ports},
-        world::{Fate, World},
+        world::{Fate, TelemetryFault, World},
     };
 
     use super::*;
@@ -99,16 +109,40 @@ mod tests {
         (value.status.join(" "), at.as_millis())
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn other_words_are_seen_between_two_beats_and_equal_ones_are_not_counted() {
+    /// A loop over one supply of the virtual world, asked each second.
+    fn watched() -> (Arc<MemoryWorld>, Ports, Arc<Board>, String) {
         let world = Arc::new(MemoryWorld::new(World::embedded(1)));
         let name = world.look(|world| world.supplies.keys().next().cloned()).unwrap().unwrap();
         let all = ports(&world, Arc::new(MemoryStore::new()));
-        let names = || std::iter::once(name.clone());
-        let board = Arc::new(Board::new(names(), std::iter::empty(), Tick::default()));
+        let names = std::iter::once(name.clone());
+        let board = Arc::new(Board::new(names, std::iter::empty(), Tick::default()));
+        tokio::spawn(watch(all.clone(), Arc::clone(&board), name.clone(), Duration::from_secs(1)));
+        (world, all, board, name)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_known_after_one_deadline_whenever_it_begins() {
+        for millis in [5_100, 5_600] {
+            let (world, all, board, name) = watched();
+            let start = all.clock.now().as_millis();
+            let until = async |millis: u64| {
+                let rest = (start + millis).saturating_sub(all.clock.now().as_millis());
+                all.clock.sleep(Duration::from_millis(rest)).await;
+            };
+            until(millis).await;
+            let fault =
+                Fate::Telemetry { supply: name.clone(), fault: Some(TelemetryFault::Silent) };
+            world.act(|world| world.suffer(&fault)).unwrap().unwrap();
+            until(millis + 6_100).await;
+            let snapshot = board.snapshot(Tick::default(), Requests::default());
+            assert_eq!(snapshot.supplies[&name].look().err(), Some(Unseen::Silent), "{millis}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_words_are_seen_between_two_beats_and_equal_ones_are_not_counted() {
+        let (world, all, board, _) = watched();
         let start = all.clock.now().as_millis();
-        let poll = Duration::from_secs(1);
-        tokio::spawn(watch(all.clone(), Arc::clone(&board), name.clone(), poll));
         let until = async |millis: u64| {
             let rest = (start + millis).saturating_sub(all.clock.now().as_millis());
             all.clock.sleep(Duration::from_millis(rest)).await;

@@ -120,7 +120,7 @@ fn supplies(scene: &Scene) -> Vec<SupplyStatus> {
         let believed = scene.decision.telemetry.get(name);
         let (word, at) = match seen {
             Seen::Known { value, at } => (value.status.join(" "), *at),
-            Seen::Unknown { why, since } => (why.text().to_owned(), *since),
+            Seen::Unknown { why, since, .. } => (why.text().to_owned(), *since),
         };
         SupplyStatus {
             name: name.clone(),

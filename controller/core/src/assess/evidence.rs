@@ -26,8 +26,8 @@ const LEASE_GRACE: Duration = Duration::from_secs(40);
 /// cut. What was proven stays proven, also for a daemon that was restarted since and hears nobody
 /// because the way to it is off too, until it is heard, woken, or mains return.
 pub(super) fn is_proven_off(view: &View<'_>, host: usize) -> bool {
-    let Some(Seen::Unknown { why: Unseen::Silent | Unseen::PathDown, since }) = view.facts(host)
-    else {
+    let Some(seen) = view.facts(host) else { return false };
+    let Seen::Unknown { why: Unseen::Silent | Unseen::PathDown, since, .. } = seen else {
         return false;
     };
     let Some(name) = view.plant.hosts.get(host).map(|host| &host.name) else { return false };
@@ -50,12 +50,12 @@ pub(super) fn is_proven_off(view: &View<'_>, host: usize) -> bool {
     }
     let heard_until = path_up_until(view, host);
     // Ticks of before this daemon's start are another's observation.
-    let silent_since = (*since).max(view.journal.started);
+    let silent_since = seen.silent_since().max(Some(view.journal.started));
     if let Some(sent) = sent {
         let began = (*since).max(sent);
         return heard_until.since(began) > view.plant.shutdown.longest_halt;
     }
-    let quiet = [Some(silent_since), woken, returned].into_iter().flatten().max();
+    let quiet = silent_since.max(woken).max(returned);
     let longest = view.plant.startup.longest_boot + view.plant.shutdown.longest_halt;
     quiet.is_some_and(|quiet| heard_until.since(quiet) > longest)
 }

@@ -162,4 +162,4 @@ pub(crate) fn believe(
 }
 
 const NOT_YET: Seen<SupplyReading> =
-    Seen::Unknown { why: crate::seen::Unseen::NotYet, since: Tick::from_millis(0) };
+    Seen::unknown(crate::seen::Unseen::NotYet, Tick::from_millis(0));

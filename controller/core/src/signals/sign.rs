@@ -22,10 +22,9 @@ pub fn second_sign(
 ) -> Option<String> {
     let outage = memory.on_battery_since?;
     let is_lost = |name: &String| {
-        let is_silent = matches!(
-            snapshot.hosts.get(name),
-            Some(Seen::Unknown { why: Unseen::Silent, since }) if *since >= outage
-        );
+        let seen = snapshot.hosts.get(name);
+        let is_silent = matches!(seen, Some(Seen::Unknown { why: Unseen::Silent, .. }))
+            && seen.and_then(Seen::silent_since).is_some_and(|since| since >= outage);
         let by_us = journal.hosts.get(name).is_some_and(|host| host.sent_off().is_some());
         is_silent && !by_us
     };

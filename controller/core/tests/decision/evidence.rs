@@ -64,3 +64,47 @@ fn a_host_that_answers_after_the_longest_halt_is_back() {
     assert!(told_off(50_000, |_| ()).back.is_empty());
     assert_eq!(told_off(50_001, |_| ()).back, ["n1"]);
 }
+
+/// The host may have been on until the first look that it did not answer: looks are up to a minute
+/// apart.
+#[test]
+fn silence_counts_from_the_first_look_that_failed() {
+    let is_off = |missed: u64| {
+        let mut plant = support::plant(&support::policy("small"));
+        (plant.startup.longest_boot, plant.shutdown.longest_halt) = (secs(100), secs(50));
+        let mut still = named("running", &plant);
+        let since = millis_ago(missed + 60_000);
+        let missed = Some(millis_ago(missed));
+        let seen = Seen::Unknown { why: Unseen::Silent, since, missed };
+        still.snapshot.hosts.insert("n1".into(), seen);
+        lease(&mut still, false);
+        let decision = decide(&plant, &still.journal, &still.snapshot);
+        decision.off.get("n1") == Some(&true)
+    };
+    assert!(!is_off(150_000));
+    assert!(is_off(150_001));
+}
+
+/// A supply on battery says nothing more, and tells no runtime: a host on it that fell silent after
+/// the outage began speaks for it, also if it was last looked at before.
+#[test]
+fn a_host_speaks_for_the_outage_if_it_was_missed_since() {
+    let is_asked = |missed: u64| {
+        let mut plant = support::plant(&support::policy("small"));
+        plant.supplies[0].extrapolate_silence = true;
+        let mut still = named("running", &plant);
+        let outage = millis_ago(100_000);
+        still.snapshot.supplies.insert("ups".into(), Seen::unknown(Unseen::Silent, outage));
+        let memory = Arc::make_mut(still.journal.supplies.get_mut("ups").unwrap());
+        (memory.mains_since, memory.on_battery_since) = (None, Some(outage));
+        (memory.last_heard, memory.last_runtime_seconds) = (Some(outage), None);
+        let missed = Some(millis_ago(missed));
+        let since = millis_ago(120_000);
+        let seen = Seen::Unknown { why: Unseen::Silent, since, missed };
+        still.snapshot.hosts.insert("n1".into(), seen);
+        let decision = decide(&plant, &still.journal, &still.snapshot);
+        decision.supplies["ups"].phase == Phase::Falling
+    };
+    assert!(is_asked(100_000));
+    assert!(!is_asked(100_001));
+}
