@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ananke_core::{seen::Unseen, time::Tick};
+use ananke_core::time::Tick;
 use ananke_ports::Ports;
 
 use crate::board::Board;
@@ -29,35 +29,36 @@ pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String, poll: D
         let told = read.as_ref().ok().map(|reading| reading.status.clone());
         board.supply(&name, ports.clock.now(), read.map_err(|error| error.unseen()));
         if let Some(status) = told
-            && let Err(unseen) = glance(&ports, &board, &name, poll, &status).await
+            && !glance(&ports, &board, &name, poll, &status).await
         {
             failures = 1;
-            board.supply(&name, ports.clock.now(), Err(unseen));
         }
         ports.clock.sleep(pause(poll, failures, ports.clock.now())).await;
     }
 }
 
 /// Half-way between two beats a supply is asked once more, and only other status words count: what
-/// it tells next is known half a poll earlier, and as many readings as before make a trigger. No
-/// answer is as good as none to a look: else silence would be known a whole deadline later.
+/// it tells next is known half a poll earlier, and as many readings as before make a trigger. An
+/// answer that does not come is a look that failed: what was told before counts no longer. Returns
+/// whether it was heard.
 async fn glance(
     ports: &Ports,
     board: &Board,
     name: &str,
     poll: Duration,
     status: &[String],
-) -> Result<(), Unseen> {
+) -> bool {
     let half = until_beat(poll, ports.clock.now()).saturating_sub(poll / 2);
     if half.is_zero() {
-        return Ok(());
+        return true;
     }
     ports.clock.sleep(half).await;
-    let reading = ports.supplies.read(name, DEADLINE).await.map_err(|error| error.unseen())?;
-    if reading.status != status {
-        board.supply(name, ports.clock.now(), Ok(reading));
+    let read = ports.supplies.read(name, DEADLINE).await;
+    let is_heard = read.is_ok();
+    if read.as_ref().map_or(true, |reading| reading.status != status) {
+        board.supply(name, ports.clock.now(), read.map_err(|error| error.unseen()));
     }
-    Ok(())
+    is_heard
 }
 
 /// Looks are made on the beat of the poll, however long one takes: supplies with the same poll are
@@ -109,52 +110,68 @@ mod tests {
         (value.status.join(" "), at.as_millis())
     }
 
-    /// A loop over one supply of the virtual world, asked each second.
-    fn watched() -> (Arc<MemoryWorld>, Ports, Arc<Board>, String) {
-        let world = Arc::new(MemoryWorld::new(World::embedded(1)));
-        let name = world.look(|world| world.supplies.keys().next().cloned()).unwrap().unwrap();
-        let all = ports(&world, Arc::new(MemoryStore::new()));
-        let names = std::iter::once(name.clone());
-        let board = Arc::new(Board::new(names, std::iter::empty(), Tick::default()));
-        tokio::spawn(watch(all.clone(), Arc::clone(&board), name.clone(), Duration::from_secs(1)));
-        (world, all, board, name)
+    /// A supply that is watched with a poll of a second; times are milliseconds since then.
+    struct Watched {
+        world: Arc<MemoryWorld>,
+        name: String,
+        board: Arc<Board>,
+        ports: Ports,
+        start: u64,
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn silence_is_known_after_one_deadline_whenever_it_begins() {
-        for millis in [5_100, 5_600] {
-            let (world, all, board, name) = watched();
-            let start = all.clock.now().as_millis();
-            let until = async |millis: u64| {
-                let rest = (start + millis).saturating_sub(all.clock.now().as_millis());
-                all.clock.sleep(Duration::from_millis(rest)).await;
-            };
-            until(millis).await;
-            let fault =
-                Fate::Telemetry { supply: name.clone(), fault: Some(TelemetryFault::Silent) };
-            world.act(|world| world.suffer(&fault)).unwrap().unwrap();
-            until(millis + 6_100).await;
-            let snapshot = board.snapshot(Tick::default(), Requests::default());
-            assert_eq!(snapshot.supplies[&name].look().err(), Some(Unseen::Silent), "{millis}");
+    impl Watched {
+        fn begin() -> Self {
+            let world = Arc::new(MemoryWorld::new(World::embedded(1)));
+            let name = world.look(|world| world.supplies.keys().next().cloned()).unwrap().unwrap();
+            let ports = ports(&world, Arc::new(MemoryStore::new()));
+            let names = std::iter::once(name.clone());
+            let board = Arc::new(Board::new(names, std::iter::empty(), Tick::default()));
+            let start = ports.clock.now().as_millis();
+            let poll = Duration::from_secs(1);
+            tokio::spawn(watch(ports.clone(), Arc::clone(&board), name.clone(), poll));
+            Self { world, name, board, ports, start }
+        }
+
+        async fn until(&self, millis: u64) {
+            let rest = (self.start + millis).saturating_sub(self.ports.clock.now().as_millis());
+            self.ports.clock.sleep(Duration::from_millis(rest)).await;
+        }
+
+        async fn seen(&self, millis: u64) -> (String, u64) {
+            self.until(millis).await;
+            let (words, at) = seen(&self.board);
+            (words, at - self.start)
+        }
+
+        fn suffers(&self, fate: &Fate) {
+            self.world.act(|world| world.suffer(fate)).unwrap().unwrap();
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn other_words_are_seen_between_two_beats_and_equal_ones_are_not_counted() {
-        let (world, all, board, _) = watched();
-        let start = all.clock.now().as_millis();
-        let until = async |millis: u64| {
-            let rest = (start + millis).saturating_sub(all.clock.now().as_millis());
-            all.clock.sleep(Duration::from_millis(rest)).await;
-            let (words, at) = seen(&board);
-            (words, at - start)
-        };
+        let watched = Watched::begin();
+        let until = |millis| watched.seen(millis);
         assert!(matches!(until(5_200).await, (words, 5_000..5_100) if words.starts_with("OL")));
-        let off = Fate::Mains { supply: None, present: false };
-        world.act(|world| world.suffer(&off)).unwrap().unwrap();
+        watched.suffers(&Fate::Mains { supply: None, present: false });
         assert!(matches!(until(5_600).await, (words, 5_500..5_600) if words.starts_with("OB")));
         assert!(matches!(until(6_100).await, (_, 6_000..6_100)), "the beat is kept");
         assert!(matches!(until(6_900).await, (_, 6_000..6_100)), "the same once more");
         assert!(matches!(until(7_100).await, (_, 7_000..7_100)), "the beat counts");
+    }
+
+    /// Whichever look it is that nobody answers.
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_known_once_a_look_has_failed() {
+        for silent_at in [5_200, 5_700] {
+            let watched = Watched::begin();
+            watched.until(silent_at).await;
+            let fault = Some(TelemetryFault::Silent);
+            watched.suffers(&Fate::Telemetry { supply: watched.name.clone(), fault });
+            watched.until(silent_at + 5_900).await;
+            let snapshot = watched.board.snapshot(Tick::default(), Requests::default());
+            let is_heard = snapshot.supplies.values().any(|seen| seen.value().is_some());
+            assert!(!is_heard, "silent at {silent_at}");
+        }
     }
 }
