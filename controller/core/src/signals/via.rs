@@ -21,9 +21,12 @@ pub enum Unheard {
         /// Whether that is because we powered it off, and it was heard until then.
         by_us: bool,
     },
-    /// The host of its `upsd` has booted since we powered it off.
+    /// The host of its `upsd` has booted since we powered it off, or since the supply was heard.
     HostBooted,
 }
+
+/// Mains that come back to all supplies at once are not told by all in the same moment.
+const TOLD_LATE: Duration = Duration::from_secs(5);
 
 /// How long a battery that never told its runtime may last once its load is off.
 const LAST_UNTOLD: Duration = Duration::from_secs(3600);
@@ -47,12 +50,12 @@ pub(crate) fn unheard(
         memory.last_heard.is_none_or(|heard| heard <= halted)
     };
     let off = off.filter(|off| ends_with(*off));
-    Some(match (view.host(at), off) {
-        (State::Up, Some(off)) if has_booted_since(view, at, off) == Some(true) => {
-            Unheard::HostBooted
-        }
-        (State::Up, _) => Unheard::Silent,
-        (_, off) => Unheard::HostAway { by_us: off.is_some() },
+    let has_booted = |then| has_booted_since(view, at, then) == Some(true);
+    Some(match view.host(at) {
+        // Whatever hand it went by: its upsd has not had the time to speak.
+        State::Up if off.or(memory.last_heard).is_some_and(has_booted) => Unheard::HostBooted,
+        State::Up => Unheard::Silent,
+        _ => Unheard::HostAway { by_us: off.is_some() },
     })
 }
 
@@ -66,9 +69,9 @@ pub(crate) fn host_of<'p>(view: &View<'p>, plan: &SupplyPlan) -> Option<(usize, 
 /// power: without it nobody ever would.
 ///
 /// That is so if the supply was on mains when it was last heard, or is not remembered, and no
-/// other supply tells of an outage now; if another supply was on battery in this outage and is
-/// back for good; or if the battery has run down since, for then a wake reaches the host only with
-/// mains. One that was booted by whatever hand is not switched off again before its `upsd` has
+/// other supply tells of an outage now; if another supply came back for good after it was last
+/// heard on battery; or if the battery has run down since, for then a wake reaches the host only
+/// with mains. One that was booted by whatever hand is not switched off again before its `upsd` has
 /// spoken.
 pub(crate) fn is_tried(
     view: &View<'_>,
@@ -88,12 +91,13 @@ pub(crate) fn is_tried(
     if memory.phase != Phase::Clear && !plan.resume_by_itself {
         return false;
     }
-    let was_in_it = |other: &SupplyMemory| {
-        let since = memory.on_battery_since;
-        other.lifted || other.returned.zip(since).is_some_and(|(back, since)| back >= since)
-    };
-    let is_back = others.iter().any(|(other, gate)| gate.is_open() && was_in_it(other));
-    let lasts = memory.last_runtime_seconds.map_or(LAST_UNTOLD, Duration::from_secs);
     let told = memory.last_heard.unwrap_or(memory.since);
+    // A daemon of after the outage knows of it by the signals alone.
+    let came_back = |other: &SupplyMemory| {
+        let back = other.returned.or_else(|| other.mains_since.filter(|_| other.lifted));
+        back.is_some_and(|back| back.plus(TOLD_LATE) >= told)
+    };
+    let is_back = others.iter().any(|(other, gate)| gate.is_open() && came_back(other));
+    let lasts = memory.last_runtime_seconds.map_or(LAST_UNTOLD, Duration::from_secs);
     is_back || view.snapshot.now.since(told) > lasts + view.plant.shutdown.longest_halt
 }
