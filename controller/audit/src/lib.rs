@@ -18,6 +18,7 @@ mod order;
 mod power;
 mod record;
 mod replay;
+mod supply;
 
 use std::{collections::BTreeSet, fmt};
 
@@ -79,6 +80,8 @@ pub struct Expect {
     pub held_for: Millis,
     /// A host that nobody hears for longer than this may be taken for off.
     pub unheard_is_off: Millis,
+    /// When everything was forgotten that was known before.
+    pub forgot: Vec<Millis>,
     /// Hosts that are lost and may be so at the end.
     pub lost: BTreeSet<String>,
 }
@@ -86,9 +89,9 @@ pub struct Expect {
 /// What ananke may not know yet: a UPS driver refreshes every 2 s, and is asked every second.
 const NOT_KNOWN_YET: Millis = 3_000;
 
-/// A UPS that says nothing any more is not known to be silent before an answer is 5 s late, and it
-/// is asked each second.
-const NOT_MISSED_YET: Millis = 6_500;
+/// A supply that has fallen silent is not known to be: it is asked twice a second, an answer is
+/// waited for for 5 s, and a command is under way a little later.
+const NOT_MISSED_YET: Millis = 7_000;
 
 /// A host that can be heard again is not known to be on before it is looked at: while it does not
 /// answer, a look takes 8 s, and the next one begins 2 s later.
@@ -123,6 +126,7 @@ impl Expect {
             spent_below: SPENT_BELOW,
             held_for: HELD_FOR,
             unheard_is_off: UNHEARD_IS_OFF,
+            forgot: Vec::new(),
             lost: BTreeSet::new(),
         }
     }
@@ -149,7 +153,7 @@ impl Expect {
 /// Judges a run.
 pub fn audit(record: &Record, expect: &Expect) -> Vec<Violation> {
     let mut violations = Violations::default();
-    let mut replay = Replay::new(&record.before);
+    let mut replay = Replay::new(&record.before, expect.held_for);
     for happening in &record.happenings {
         if happening.who == Actor::Ananke {
             power::judge(&replay, happening, expect, &mut violations);

@@ -64,7 +64,7 @@ fn judge_last_server(
         .hosts
         .values()
         .filter(|h| h.role == Some(Role::Server) && !h.off)
-        .filter(|h| replay.on_lasting_mains(h, at, expect.held_for))
+        .filter(|h| replay.on_lasting_mains(h, at))
         .count();
     if expect.wanted_for_a_while(at, Wanted::Running) && powered >= replay.quorum {
         violations.add(at, 4, format!("stopping {host} lost the quorum that was to stay"));

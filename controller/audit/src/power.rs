@@ -10,6 +10,7 @@ pub(super) fn judge(
 ) {
     let at = happening.at;
     match &happening.what {
+        What::WakeSent { host } if replay.may_be_tried(host, at, &expect.forgot) => {}
         What::WakeSent { host } => start(replay, at, host, "was woken", violations),
         What::ServiceStarting { host, .. } => {
             start(replay, at, host, "had its service started", violations);

@@ -43,13 +43,16 @@ pub struct Picture {
 }
 
 /// A UPS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Supply {
     /// Whether mains are behind it.
     pub mains: bool,
     /// Whether nobody can learn from it where power comes from.
     pub hidden: bool,
+    /// The host without which nobody hears it, if it is one that goes off and on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
 }
 
 /// A machine.

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Actor, Happening, Millis, NOT_GONE_YET, NOT_HEARD_YET, NOT_KNOWN_YET, NOT_MISSED_YET, Picture,
-    Power, Role, Service, What,
+    Actor, Happening, Millis, NOT_GONE_YET, NOT_HEARD_YET, Picture, Power, Role, Service, What,
+    supply::SupplyThen,
 };
 
 /// The world as the happenings told so far leave it.
@@ -16,17 +16,6 @@ pub(super) struct Replay {
     pub(super) api_up: bool,
     /// Whether an etcd snapshot was taken since we last suspended something.
     pub(super) has_snapshot: bool,
-}
-
-pub(super) struct SupplyThen {
-    pub(super) mains: bool,
-    /// Since when it has been on battery, or its power unknown.
-    pub(super) bad_since: Option<Millis>,
-    /// Since when mains have been back, if they were away.
-    pub(super) back_since: Option<Millis>,
-    hidden: bool,
-    /// Whether it is bad because nobody heard it any more.
-    fell_silent: bool,
 }
 
 pub(super) struct HostThen {
@@ -77,18 +66,11 @@ impl HostThen {
 }
 
 impl Replay {
-    pub(super) fn new(before: &Picture) -> Self {
-        let supplies = before.supplies.iter().map(|(name, supply)| {
-            let bad = !supply.mains || supply.hidden;
-            let then = SupplyThen {
-                mains: supply.mains,
-                bad_since: bad.then_some(before.at),
-                back_since: None,
-                hidden: supply.hidden,
-                fell_silent: supply.hidden,
-            };
-            (name.clone(), then)
-        });
+    pub(super) fn new(before: &Picture, held_for: Millis) -> Self {
+        let supplies = before
+            .supplies
+            .iter()
+            .map(|(name, supply)| (name.clone(), SupplyThen::new(supply, before.at, held_for)));
         let hosts = before.hosts.iter().map(|(name, host)| {
             let then = HostThen {
                 supplies: host.supplies.clone(),
@@ -128,15 +110,11 @@ impl Replay {
         }
     }
 
-    /// Whether all supplies of a host are bad, and could be known to be.
+    /// Whether all supplies of a host are known to be on battery, or not to be heard.
     pub(super) fn is_known_unpowered(&self, host: &str, at: Millis) -> bool {
         let Some(host) = self.hosts.get(host) else { return false };
-        let is_known_bad = |supply: &SupplyThen| {
-            let known_after = if supply.fell_silent { NOT_MISSED_YET } else { NOT_KNOWN_YET };
-            supply.bad_since.is_some_and(|since| at > since.saturating_add(known_after))
-        };
-        !host.supplies.is_empty()
-            && host.supplies.iter().all(|s| self.supplies.get(s).is_some_and(is_known_bad))
+        let is_bad = |name: &String| self.supplies.get(name).is_some_and(|s| s.is_known_bad(at));
+        !host.supplies.is_empty() && host.supplies.iter().all(is_bad)
     }
 
     /// Whether mains are behind a host.
@@ -145,11 +123,9 @@ impl Replay {
             || host.supplies.iter().any(|s| self.supplies.get(s).is_some_and(|s| s.mains))
     }
 
-    /// Whether mains are behind a host, and have not come back less than `held_for` ago.
-    pub(super) fn on_lasting_mains(&self, host: &HostThen, at: Millis, held_for: Millis) -> bool {
-        let lasting = |supply: &SupplyThen| {
-            supply.mains && supply.back_since.is_none_or(|since| at > since + held_for)
-        };
+    /// Whether mains are behind a host, and are known to have been there for long enough.
+    pub(super) fn on_lasting_mains(&self, host: &HostThen, at: Millis) -> bool {
+        let lasting = |supply: &SupplyThen| supply.is_on_lasting_mains(at);
         host.supplies.is_empty()
             || host.supplies.iter().any(|s| self.supplies.get(s).is_some_and(lasting))
     }
@@ -167,14 +143,9 @@ impl Replay {
         let at = happening.at;
         let person = happening.who == Actor::Person;
         match &happening.what {
-            What::MainsLost { supply } => self.supply(supply, at, |s| s.mains = false),
-            What::MainsBack { supply } => self.supply(supply, at, |s| {
-                s.mains = true;
-                s.back_since = Some(at);
-            }),
-            What::PowerHidden { supply, hidden } => {
-                self.supply(supply, at, |s| s.hidden = *hidden);
-            }
+            What::MainsLost { supply } => self.supply(supply, |s| s.mains(false, at)),
+            What::MainsBack { supply } => self.supply(supply, |s| s.mains(true, at)),
+            What::PowerHidden { supply, hidden } => self.supply(supply, |s| s.hidden(*hidden, at)),
             What::HostUnheard { host, unheard } => self.host(host, |h| {
                 if !unheard {
                     h.was_unheard = h.unheard_since.map(|since| (since, at));
@@ -196,9 +167,11 @@ impl Replay {
                 }
             }),
             What::ServiceActive { host } => self.host(host, |h| h.service = Service::Active),
-            What::ServiceStopping { host, .. } => {
+            What::ServiceStopping { host, runtime_left } => {
+                self.lasts(host, *runtime_left);
                 self.host(host, |h| h.service = Service::Stopping);
             }
+            What::HostHalting { host, runtime_left, .. } => self.lasts(host, *runtime_left),
             What::ServiceDown { host } => self.host(host, |h| h.service = Service::Down),
             What::PodStarted { pod, node, daemon: false } => self.host(node, |h| {
                 h.pods.insert(pod.clone());
@@ -227,14 +200,17 @@ impl Replay {
         }
     }
 
-    fn supply(&mut self, name: &str, at: Millis, change: impl FnOnce(&mut SupplyThen)) {
+    fn supply(&mut self, name: &str, change: impl FnOnce(&mut SupplyThen)) {
         if let Some(supply) = self.supplies.get_mut(name) {
             change(supply);
-            let bad = !supply.mains || supply.hidden;
-            if supply.bad_since.is_none() {
-                supply.fell_silent = supply.hidden;
-            }
-            supply.bad_since = bad.then(|| supply.bad_since.unwrap_or(at));
+        }
+    }
+
+    /// What is left behind a host is told by its supply, if it has but one.
+    fn lasts(&mut self, host: &str, runtime_left: Option<Millis>) {
+        let feeds = self.hosts.get(host).map(|host| host.supplies.as_slice());
+        if let (Some([feed]), Some(left)) = (feeds, runtime_left) {
+            self.supply(&feed.clone(), |supply| supply.lasts(left));
         }
     }
 

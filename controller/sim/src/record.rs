@@ -37,23 +37,38 @@ pub const fn work(world: &World) -> audit::Work {
     }
 }
 
-/// Who cannot be heard although it is on.
+/// Who cannot be heard: hosts although they are on, and supplies.
 struct Unheard {
     faults: BTreeMap<String, BTreeSet<HostFault>>,
+    /// Hosts whose processes run, but for a freeze.
+    on: BTreeSet<String>,
+    /// Supplies that do not tell where power comes from.
+    mute: BTreeSet<String>,
+    /// The host that the upsd of a supply runs on.
+    via: BTreeMap<String, Option<String>>,
     /// Whether the API answers, and what it tells of Nodes is new.
     api_up: bool,
     api_fault: Option<ApiFault>,
     told: BTreeSet<String>,
+    told_hidden: BTreeSet<String>,
 }
 
 impl Unheard {
     fn of(world: &World) -> Self {
         let faults = world.hosts.iter().map(|(name, host)| (name.clone(), host.faults.clone()));
+        let runs = |host: &Host| matches!(host.power, Power::On { .. } | Power::Halting { .. });
+        let on = world.hosts.iter().filter(|(_, host)| runs(host));
+        let supplies = || world.supplies.iter();
+        let hidden = supplies().filter(|(name, s)| supply(world, name, s).hidden);
         Self {
             faults: faults.collect(),
+            on: on.map(|(name, _)| name.clone()).collect(),
+            mute: supplies().filter(|(_, s)| is_mute(s)).map(|(name, _)| name.clone()).collect(),
+            via: supplies().map(|(name, s)| (name.clone(), s.via.clone())).collect(),
             api_up: world.api_ready(),
             api_fault: world.cluster.api.fault,
             told: BTreeSet::new(),
+            told_hidden: hidden.map(|(name, _)| name.clone()).collect(),
         }
     }
 
@@ -66,26 +81,50 @@ impl Unheard {
             What::HostRepaired { host } => drop(self.faults.remove(host)),
             What::HostCut { host, .. } => {
                 self.faults.entry(host.clone()).or_default().remove(&HostFault::Frozen);
+                self.on.remove(host);
+            }
+            What::HostOn { host, .. } => drop(self.on.insert(host.clone())),
+            What::HostOff { host } => drop(self.on.remove(host)),
+            What::Telemetry { supply, fault } => {
+                if fault.as_ref().is_some_and(TelemetryFault::hides_power) {
+                    self.mute.insert(supply.clone());
+                } else {
+                    self.mute.remove(supply);
+                }
             }
             What::ApiUp => self.api_up = true,
             What::ApiDown => self.api_up = false,
             What::ApiFaulty { fault } => self.api_fault = *fault,
             _ => return Vec::new(),
         }
-        let now: BTreeSet<String> =
-            self.faults.keys().filter(|host| self.is_unheard(host)).cloned().collect();
-        let before = std::mem::replace(&mut self.told, now.clone());
-        let told = |host: &String| audit::Happening {
-            at: happening.at,
-            who: audit::Actor::World,
-            what: audit::What::HostUnheard { host: host.clone(), unheard: now.contains(host) },
+        let told = |what| audit::Happening { at: happening.at, who: audit::Actor::World, what };
+        let unheard = self.faults.keys().filter(|host| self.is_unheard(host)).cloned().collect();
+        let hidden = self.via.keys().filter(|supply| self.is_hidden(supply)).cloned().collect();
+        let hosts = changes(&mut self.told, unheard)
+            .map(|(host, unheard)| told(audit::What::HostUnheard { host, unheard }));
+        let supplies = changes(&mut self.told_hidden, hidden)
+            .map(|(supply, hidden)| told(audit::What::PowerHidden { supply, hidden }));
+        hosts.chain(supplies).collect()
+    }
+
+    /// Nobody hears a supply whose upsd does not run, or does not reach the network.
+    fn is_hidden(&self, supply: &String) -> bool {
+        let runs = |host: &String| {
+            self.on.contains(host)
+                && !self.has(host, HostFault::Frozen)
+                && !self.has(host, HostFault::Unplugged)
         };
-        before.symmetric_difference(&now).map(told).collect()
+        self.mute.contains(supply)
+            || self.via.get(supply).and_then(Option::as_ref).is_some_and(|host| !runs(host))
+    }
+
+    fn has(&self, host: &String, fault: HostFault) -> bool {
+        self.faults.get(host).is_some_and(|faults| faults.contains(&fault))
     }
 
     /// The API tells of a host whose SSH is cut, for its Node's lease is renewed.
     fn is_unheard(&self, host: &String) -> bool {
-        let has = |fault| self.faults.get(host).is_some_and(|faults| faults.contains(&fault));
+        let has = |fault| self.has(host, fault);
         let hides = matches!(self.api_fault, Some(ApiFault::Frozen | ApiFault::WatchesCut));
         has(HostFault::Frozen)
             || has(HostFault::Unplugged)
@@ -93,11 +132,28 @@ impl Unheard {
     }
 }
 
+/// Who is in another set than before, and whether in the new one.
+fn changes(
+    told: &mut BTreeSet<String>,
+    now: BTreeSet<String>,
+) -> impl Iterator<Item = (String, bool)> {
+    let before = std::mem::replace(told, now.clone());
+    let changed: Vec<String> = before.symmetric_difference(&now).cloned().collect();
+    changed.into_iter().map(move |name| {
+        let is_in = now.contains(&name);
+        (name, is_in)
+    })
+}
+
 fn picture(world: &World) -> audit::Picture {
     let cluster = &world.cluster;
     audit::Picture {
         at: world.now(),
-        supplies: world.supplies.iter().map(|(name, s)| (name.clone(), supply(s))).collect(),
+        supplies: world
+            .supplies
+            .iter()
+            .map(|(name, s)| (name.clone(), supply(world, name, s)))
+            .collect(),
         hosts: world.hosts.iter().map(|(name, h)| (name.clone(), host(h))).collect(),
         own_host: world.own_host.clone(),
         api_ready: world.api_ready(),
@@ -107,9 +163,14 @@ fn picture(world: &World) -> audit::Picture {
     }
 }
 
-fn supply(supply: &Supply) -> audit::Supply {
-    let hidden = supply.telemetry.as_ref().is_some_and(TelemetryFault::hides_power);
-    audit::Supply { mains: supply.mains, hidden }
+fn supply(world: &World, name: &str, supply: &Supply) -> audit::Supply {
+    let hidden = is_mute(supply) || !world.upsd_runs(name);
+    audit::Supply { mains: supply.mains, hidden, via: supply.via.clone() }
+}
+
+/// Whether what it tells does not say where power comes from.
+fn is_mute(supply: &Supply) -> bool {
+    supply.telemetry.as_ref().is_some_and(TelemetryFault::hides_power)
 }
 
 fn host(host: &Host) -> audit::Host {
@@ -172,10 +233,6 @@ fn what(what: What) -> Option<audit::What> {
     Some(match what {
         What::MainsLost { supply } => Told::MainsLost { supply },
         What::MainsBack { supply } => Told::MainsBack { supply },
-        What::Telemetry { supply, fault } => {
-            let hidden = fault.as_ref().is_some_and(TelemetryFault::hides_power);
-            Told::PowerHidden { supply, hidden }
-        }
         What::WakeSent { host } => Told::WakeSent { host },
         What::HostBooting { host } => Told::HostBooting { host },
         What::HostHalting { host, reboots, containers, volumes, service_runs, runtime_left } => {
@@ -198,7 +255,8 @@ fn what(what: What) -> Option<audit::What> {
         What::Resumed { object } => Told::Resumed { object: object.to_string() },
         What::PodStarted { pod, node, daemon } => Told::PodStarted { pod, node, daemon },
         What::PodEnded { pod, node, .. } => Told::PodEnded { pod, node },
-        What::OutputLost { .. }
+        What::Telemetry { .. }
+        | What::OutputLost { .. }
         | What::OutputBack { .. }
         | What::HostOn { .. }
         | What::HostFaulty { .. }

@@ -5,6 +5,7 @@ mod builders;
 mod cluster_laws;
 mod determinism;
 mod file_world;
+mod heard_via;
 mod host_laws;
 mod last_step_laws;
 mod ports;

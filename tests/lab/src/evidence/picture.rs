@@ -27,7 +27,7 @@ pub(super) fn take(lab: &Lab, zero: Millis) -> Result<Picture> {
     for ups in &lab.spec().supplies {
         let file = lab.paths().nut().join(format!("etc/{}.dev", ups.name));
         let mains = reading(&file, zero).is_none_or(|reading| reading.mains());
-        picture.supplies.insert(ups.name.clone(), Supply { mains, hidden: false });
+        picture.supplies.insert(ups.name.clone(), Supply { mains, hidden: false, via: None });
     }
     for spec in &lab.spec().hosts {
         picture.hosts.insert(spec.name.clone(), host(lab, spec)?);
