@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Drain, State, View};
 use crate::{
     observe::{ApiHealth, ClusterFacts, NodeFacts, PodFacts, SnapshotFacts},
+    plant::Role,
     seen::Seen,
     table::Wanted,
     unit::Unit,
@@ -19,9 +20,10 @@ pub(super) fn api(view: &View<'_>) -> State {
 }
 
 pub(super) fn node(view: &View<'_>, host: usize, wanted: Wanted, drain: Drain) -> State {
-    if let Err(why) = view.cluster() {
-        return State::Unknown(why);
-    }
+    let cluster = match view.cluster() {
+        Ok(cluster) => cluster,
+        Err(why) => return State::Unknown(why),
+    };
     let Some(node) = view.node(host) else {
         // A node that is not there carries nothing of ours and no pod.
         return if wanted == Wanted::Down { State::Down } else { State::Up };
@@ -29,19 +31,20 @@ pub(super) fn node(view: &View<'_>, host: usize, wanted: Wanted, drain: Drain) -
     if wanted != Wanted::Down {
         return if node.mark.is_none() { State::Up } else { State::Part("cordoned by ananke") };
     }
-    match (node.unschedulable, is_drained(view, node, drain)) {
+    match (node.unschedulable, is_drained(view, cluster, node, drain)) {
         (false, _) => State::Up,
         (true, true) => State::Down,
         (true, false) => State::Part("cordoned, pods or volumes are left"),
     }
 }
 
-fn is_drained(view: &View<'_>, node: &NodeFacts, drain: Drain) -> bool {
+fn is_drained(view: &View<'_>, cluster: &ClusterFacts, node: &NodeFacts, drain: Drain) -> bool {
     let skipped = drain.emergency && view.plant.shutdown.emergency_skips_drain;
     // Carriers detach the volumes of others, so while they are wanted their own volumes stay.
     let carriers = drain.spares_carriers && node.pods.iter().any(|pod| pod.carrier);
     let is_empty = to_evict(view, node, drain).next().is_none();
-    skipped || (is_empty && (node.attachments == 0 || carriers))
+    let waits = || node.attachments > 0 && !carriers && somebody_detaches(view, cluster);
+    skipped || (is_empty && !waits())
 }
 
 /// The pods of a node that a drain still has to end.
@@ -71,8 +74,21 @@ pub(super) fn storage(view: &View<'_>) -> State {
 
 /// Volumes that detaching can still end.
 pub(crate) fn attachments(view: &View<'_>, cluster: &ClusterFacts) -> u32 {
+    if !somebody_detaches(view, cluster) {
+        return 0;
+    }
     let attached: u32 = nodes_left(view, cluster).map(|node| node.attachments).sum();
     attached.saturating_add(cluster.stray_attachments)
+}
+
+/// Whether anybody may be left who detaches volumes. Pods do that: once every agent is down, and the
+/// servers that are left take no pod and have none, a volume that a server comes back with stays
+/// attached for ever.
+fn somebody_detaches(view: &View<'_>, cluster: &ClusterFacts) -> bool {
+    let agents = || view.plant.hosts.iter().enumerate().filter(|(_, h)| h.role == Role::Agent);
+    agents().next().is_none()
+        || agents().any(|(at, _)| !is_gone(view, at))
+        || nodes_left(view, cluster).any(|node| !node.unschedulable || !node.pods.is_empty())
 }
 
 /// Pods that leave last.
@@ -87,9 +103,8 @@ fn nodes_left<'c>(
     view: &View<'_>,
     cluster: &'c ClusterFacts,
 ) -> impl Iterator<Item = &'c NodeFacts> {
-    let is_gone = |at: &usize| view.is_service_down(*at) || view.is_absent(*at);
     let gone: BTreeSet<&str> = (0..view.plant.hosts.len())
-        .filter(is_gone)
+        .filter(|at| is_gone(view, *at))
         .filter_map(|at| view.plant.hosts.get(at))
         .map(|host| host.name.as_str())
         .collect();
@@ -98,6 +113,10 @@ fn nodes_left<'c>(
         .iter()
         .filter(move |(name, _)| !gone.contains(name.as_str()))
         .map(|(_, node)| node)
+}
+
+fn is_gone(view: &View<'_>, host: usize) -> bool {
+    view.is_service_down(host) || view.is_absent(host)
 }
 
 /// A snapshot taken this long ago counts when nothing of ours dates this shutdown: everything was

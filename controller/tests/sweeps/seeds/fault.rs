@@ -235,6 +235,7 @@ impl Fault {
                 stage.kill_minus_9().await;
                 // A new disk has room.
                 stage.tell("the state directory is lost");
+                stage.expect.forgot.push(stage.now());
                 stage.store.fill(false);
                 stage.store.lose();
             }

@@ -4,6 +4,7 @@ mod fault;
 mod felt;
 mod operator;
 mod site;
+mod via;
 
 use std::{
     cell::RefCell,
@@ -109,7 +110,7 @@ async fn ends(stage: &mut Stage, site: &Site, target: Target) {
         switched_on(stage, site).await;
     }
     stage.ask(&Request::Startup { reason: "the faults are over".into() }).await;
-    stage.arrives(target, 1_800).await;
+    stage.arrives(target, site.within).await;
 }
 
 /// `cluster-only-down` leaves hosts as they are found: a person switches them on, and within a
@@ -148,7 +149,7 @@ async fn without_a_host(
             && world.cluster.gitops.iter().all(|object| object.mark.is_none())
             && world.cluster.nodes.iter().all(|(name, node)| name == lost || node.mark.is_none())
     };
-    stage.until("all but the lost host works", 1_800, others).await;
+    stage.until("all but the lost host works", site.within, others).await;
     stage.until_told("it is named", 300, |told| names(told, lost)).await;
 }
 

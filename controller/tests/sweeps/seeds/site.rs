@@ -1,10 +1,12 @@
-//! Where a schedule of faults is played: one in four seeds in a larger world than the others.
+//! Where a schedule of faults is played: one in four seeds in a larger world than the others, and
+//! one in ten where a supply is heard through a host that it feeds.
 
 use ananke_sim::{
     rng::SplitMix64,
     world::{Fate, Host, OnAcReturn, Role, Workload, WorkloadKind, World},
 };
 
+use super::{fault::pick, via::VIA};
 use crate::scenes::{SMALL, Scene};
 
 /// A world, and what can go wrong in it.
@@ -19,6 +21,8 @@ pub struct Site {
     pub spare: &'static [&'static str],
     /// Its UPSes.
     pub supplies: &'static [&'static str],
+    /// In so many seconds it reaches its target once nothing fails.
+    pub within: u64,
 }
 
 /// One server and two agents on one UPS.
@@ -28,6 +32,7 @@ pub static HUT: Site = Site {
     hosts: &["server-0", "agent-0", "agent-1"],
     spare: &["agent-0", "agent-1"],
     supplies: &["ups"],
+    within: 1_800,
 };
 
 /// Three servers and three agents on two UPSes: without `left` no quorum is left, without `right`
@@ -38,6 +43,7 @@ pub static HOUSE: Site = Site {
     hosts: &["server-0", "server-1", "server-2", "agent-0", "agent-1", "agent-2"],
     spare: &["server-1", "server-2", "agent-0", "agent-1", "agent-2"],
     supplies: &["left", "right"],
+    within: 1_800,
 };
 
 /// What pods of chance belong to.
@@ -48,7 +54,12 @@ pub const OBJECTS: [&str; 3] = ["flux-system", "apps", "playground"];
 /// The site of a seed.
 pub fn of(seed: u64) -> &'static Site {
     // Another stream than that of the schedule.
-    if SplitMix64::new(!seed).chance(25) { &HOUSE } else { &HUT }
+    let mut rng = SplitMix64::new(!seed);
+    match rng.between(0, 99) {
+        0..25 => &HOUSE,
+        25..35 => pick(&mut rng, &VIA),
+        _ => &HUT,
+    }
 }
 
 fn house(seed: u64) -> World {
