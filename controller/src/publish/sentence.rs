@@ -54,6 +54,12 @@ fn not_as_told(decision: &Decision) -> String {
     }
 }
 
+/// The hosts that are not seen on.
+fn hosts_off(decision: &Decision) -> Vec<&str> {
+    let hosts = decision.units.iter().filter(|unit| unit.state == "down");
+    hosts.filter_map(|unit| unit.name.strip_prefix("host/")).collect()
+}
+
 fn going_on(decision: &Decision, arrived: bool) -> String {
     let target = decision.effective.target;
     let hosts = decision.effective.hosts.join(", ");
@@ -61,7 +67,10 @@ fn going_on(decision: &Decision, arrived: bool) -> String {
     if arrived {
         return match target {
             Target::Running => "Running: the cluster and its hosts are up".into(),
-            Target::ClusterOnlyDown => "The cluster is down, its hosts are on".into(),
+            Target::ClusterOnlyDown => match hosts_off(decision).as_slice() {
+                [] => "The cluster is down, its hosts are on".into(),
+                off => format!("The cluster is down, and off: {}", off.join(", ")),
+            },
             Target::Poweroff if hosts.is_empty() => "Everything is off".into(),
             Target::Poweroff if cluster_stays => format!("Off: {hosts}; the rest is up"),
             Target::Poweroff => format!("Off: {hosts}; the cluster is down, other hosts are on"),

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Drain, State, View};
+use super::{Drain, LOOKED_AT, State, View};
 use crate::{
     observe::{ApiHealth, ClusterFacts, NodeFacts, PodFacts, SnapshotFacts},
     plant::Role,
     seen::Seen,
+    step::Rung,
     table::Wanted,
+    time::Tick,
     unit::Unit,
 };
 
@@ -81,14 +83,25 @@ pub(crate) fn attachments(view: &View<'_>, cluster: &ClusterFacts) -> u32 {
     attached.saturating_add(cluster.stray_attachments)
 }
 
-/// Whether anybody may be left who detaches volumes. Pods do that: once every agent is down, and the
-/// servers that are left take no pod and have none, a volume that a server comes back with stays
-/// attached for ever.
+/// Whether anybody may be left who detaches volumes. Pods do that: once every agent is down or bare,
+/// and the servers that are left take no pod and have none, a volume that is still attached stays so
+/// for ever.
 fn somebody_detaches(view: &View<'_>, cluster: &ClusterFacts) -> bool {
     let agents = || view.plant.hosts.iter().enumerate().filter(|(_, h)| h.role == Role::Agent);
     agents().next().is_none()
-        || agents().any(|(at, _)| !is_gone(view, at))
+        || agents().any(|(at, _)| !is_gone(view, at) && !is_bare(view, at))
         || nodes_left(view, cluster).any(|node| !node.unschedulable || !node.pods.is_empty())
+}
+
+/// Whether a node takes no pod and has none, and nothing is mounted on its host: what detaches
+/// volumes is not there, and does not come.
+fn is_bare(view: &View<'_>, host: usize) -> bool {
+    let mounts_nothing = view
+        .facts(host)
+        .filter(|seen| seen.is_fresh(view.snapshot.now, LOOKED_AT))
+        .and_then(Seen::value)
+        .is_some_and(|facts| facts.volumes == 0);
+    mounts_nothing && view.node(host).is_some_and(|node| node.unschedulable && node.pods.is_empty())
 }
 
 /// Pods that leave last.
@@ -123,15 +136,17 @@ fn is_gone(view: &View<'_>, host: usize) -> bool {
 /// cordoned and suspended by somebody else already.
 const UNDATED_SNAPSHOT_MAX_AGE_SECONDS: i64 = 600;
 
-pub(super) fn snapshot(view: &View<'_>) -> State {
+pub(super) fn snapshot(view: &View<'_>, unit: &Unit) -> State {
     let marked = view.cluster().ok().and_then(oldest_mark);
+    let ordered = view.journal.tries(&unit.name, Rung::Snapshot).map(|tries| tries.first);
     let mut seen = false;
     for host in 0..view.plant.hosts.len() {
         let Some(facts) = view.facts(host).and_then(Seen::value) else { continue };
         seen = seen || facts.server.is_some();
         let Some(snapshot) = &facts.snapshot else { continue };
         let since = marked.unwrap_or(facts.wall_unix_seconds - UNDATED_SNAPSHOT_MAX_AGE_SECONDS);
-        if snapshot.size_bytes > 0 && taken(snapshot) >= since {
+        let is_since = taken(snapshot) >= since || is_younger(view, host, snapshot, ordered);
+        if snapshot.size_bytes > 0 && is_since {
             return State::Down;
         }
     }
@@ -144,6 +159,19 @@ fn taken(snapshot: &SnapshotFacts) -> i64 {
     let ours = snapshot.name.strip_prefix(SNAPSHOT_PREFIX);
     let digits = ours.map(|rest| rest.split('-').next().unwrap_or(rest));
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(snapshot.taken_unix_seconds)
+}
+
+/// Whether a snapshot is younger, by the clock of its own host, than our first order for one: a clock
+/// of ours that was set back dates every new one before the marks.
+fn is_younger(
+    view: &View<'_>,
+    host: usize,
+    snapshot: &SnapshotFacts,
+    ordered: Option<Tick>,
+) -> bool {
+    let Some(Seen::Known { value, at }) = view.facts(host) else { return false };
+    let age = u64::try_from(value.wall_unix_seconds.saturating_sub(snapshot.taken_unix_seconds));
+    ordered.zip(age.ok()).is_some_and(|(ordered, age)| age <= at.since(ordered).as_secs())
 }
 
 /// What the names of our snapshots begin with; the second of their order follows.

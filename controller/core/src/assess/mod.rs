@@ -7,7 +7,7 @@ mod machines;
 pub use cluster::SNAPSHOT_PREFIX;
 pub(crate) use cluster::{attachments, carriers, to_evict};
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     battery::{self, Believed},
@@ -18,6 +18,10 @@ use crate::{
     table::Wanted,
     unit::{Kind, Unit},
 };
+
+/// While anything moves a host is asked 2 s after its last answer, and has 8 s to answer: what it
+/// said longer ago is of a time of rest.
+pub(crate) const LOOKED_AT: Duration = Duration::from_secs(15);
 
 /// Which way a unit moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +184,7 @@ impl<'a> View<'a> {
             Kind::Api => cluster::api(self),
             Kind::Node => cluster::node(self, host, wanted, drain),
             Kind::Storage => cluster::storage(self),
-            Kind::Snapshot => cluster::snapshot(self),
+            Kind::Snapshot => cluster::snapshot(self, unit),
             Kind::Gitops => cluster::gitops(self, wanted),
             Kind::Source => cluster::source(self, unit),
             Kind::Quiesce | Kind::Layer | Kind::Vault | Kind::Images | Kind::Gate | Kind::Soak => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Found, Try, host_name, not_seen, on_its_way};
 use crate::{
-    assess::{Direction, State},
+    assess::{Direction, LOOKED_AT, State},
     conditions::Reason,
     observe::{ActiveState, HostFacts},
     seen::{Seen, Unseen},
@@ -162,6 +162,10 @@ pub(super) fn power_off(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> 
         State::Moving(_) => Err(on_its_way()),
         // A poweroff waits until the host answers.
         _ if !answers(walk, unit) => Err(not_seen(unit, row)),
+        // At rest it was looked at a minute ago: somebody may have booted it since.
+        _ if !is_seen_of_late(walk, unit) => {
+            Err((Reason::Progressing, "looking at it once more".into()))
+        }
         _ if facts(walk, unit).is_some_and(|facts| facts.containers + facts.volumes > 0)
             && !is_service_left(walk, id) =>
         {
@@ -174,6 +178,11 @@ pub(super) fn power_off(walk: &Walk<'_>, id: UnitId, unit: &Unit, row: &Row) -> 
             gap: POWER_OFF_GAP,
         }),
     }
+}
+
+fn is_seen_of_late(walk: &Walk<'_>, unit: &Unit) -> bool {
+    let seen = unit.host.and_then(|host| walk.view.facts(host));
+    seen.is_some_and(|seen| seen.is_fresh(walk.view.snapshot.now, LOOKED_AT))
 }
 
 /// Whether the energy left does not allow to wait for the service on a host: a clean halt with

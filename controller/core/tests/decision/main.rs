@@ -15,6 +15,7 @@ mod support;
 
 mod bounds;
 mod evidence;
+mod late;
 mod via;
 
 use std::sync::Arc;

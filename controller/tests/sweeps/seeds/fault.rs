@@ -252,6 +252,13 @@ impl Fault {
                 stage.fate(&Fate::PullPlug { host: host.clone() });
                 stage.fate(&Fate::SwitchOn { host });
             }
+            Self::Battery => {
+                let fate = self.fate(site, rng, host);
+                // A charge does not jump while it falls.
+                if stage.look(|world| may_be_charged(world, &fate)) {
+                    stage.fate(&fate);
+                }
+            }
             _ => stage.fate(&self.fate(site, rng, host)),
         }
     }
@@ -285,6 +292,12 @@ impl Fault {
             _ => Fate::Battery { supply, percent: rng.between(22, 100) },
         }
     }
+}
+
+/// Whether mains are behind the supply whose battery this changes.
+fn may_be_charged(world: &World, fate: &Fate) -> bool {
+    let Fate::Battery { supply, .. } = fate else { return false };
+    world.supplies.get(supply).is_some_and(|supply| supply.mains)
 }
 
 /// One of them; nothing is drawn where there is only one.

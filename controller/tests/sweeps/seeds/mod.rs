@@ -97,10 +97,12 @@ async fn mend(stage: &mut Stage, site: &Site) {
     }
     stage.change(mend_pods);
     stage.edit("suspend", "false");
-    // What was late is done by then.
+    // With every node cordoned by persons nothing of Flux would run: once while the API is there, and
+    // once more when what was late is done.
+    let uncordon = Fate::Cordon { node: "server-0".into(), on: false };
+    stage.fate(&uncordon);
     stage.pass(LATEST).await;
-    // With every node cordoned by persons nothing of Flux would run.
-    stage.fate(&Fate::Cordon { node: "server-0".into(), on: false });
+    stage.fate(&uncordon);
 }
 
 async fn ends(stage: &mut Stage, site: &Site, target: Target) {
@@ -116,6 +118,8 @@ async fn ends(stage: &mut Stage, site: &Site, target: Target) {
 /// `cluster-only-down` leaves hosts as they are found: a person switches them on, and within a
 /// minute they are looked at.
 async fn switched_on(stage: &mut Stage, site: &Site) {
+    // What was told to go off before is off by then.
+    stage.pass(LATEST).await;
     for host in site.hosts {
         stage.fate(&Fate::SwitchOn { host: (*host).into() });
     }
