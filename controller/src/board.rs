@@ -34,9 +34,16 @@ pub enum Pace {
 pub struct Board {
     parts: Mutex<Parts>,
     changed: Notify,
-    pace: watch::Sender<Pace>,
+    paces: Mutex<Paces>,
     pokes: BTreeMap<String, Arc<Notify>>,
     poke_cluster: Notify,
+}
+
+/// One channel for each source: several that wait for one are woken in an order that is left to
+/// chance, and one seed is one run.
+struct Paces {
+    now: Pace,
+    sources: Vec<watch::Sender<Pace>>,
 }
 
 struct Parts {
@@ -74,7 +81,7 @@ impl Board {
                 observed: BTreeMap::new(),
             }),
             changed: Notify::new(),
-            pace: watch::Sender::new(Pace::Busy),
+            paces: Mutex::new(Paces { now: Pace::Busy, sources: Vec::new() }),
             poke_cluster: Notify::new(),
         }
     }
@@ -145,12 +152,19 @@ impl Board {
 
     /// Sets how closely the sources look.
     pub fn set_pace(&self, pace: Pace) {
-        self.pace.send_if_modified(|before| std::mem::replace(before, pace) != pace);
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut paces.now, pace) != pace {
+            // One that nobody listens to any more is of a policy of before.
+            paces.sources.retain(|source| source.send(pace).is_ok());
+        }
     }
 
     /// How closely to look.
     pub fn pace(&self) -> watch::Receiver<Pace> {
-        self.pace.subscribe()
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let (source, receiver) = watch::channel(paces.now);
+        paces.sources.push(source);
+        receiver
     }
 
     /// Asks for a look at a host now: a step on it returned.
@@ -253,5 +267,26 @@ mod tests {
             board.snapshot(Tick::from_millis(16_000), Requests::default()).hosts["titan"].at(),
             Some(Tick::from_millis(15_000)),
         );
+    }
+
+    #[tokio::test]
+    async fn sources_are_woken_in_the_order_in_which_they_listened() {
+        let board = Arc::new(Board::new(std::iter::empty(), std::iter::empty(), Tick::default()));
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        for source in 0..16 {
+            let (mut pace, woken) = (board.pace(), Arc::clone(&woken));
+            tokio::spawn(async move {
+                while pace.changed().await.is_ok() {
+                    woken.lock().unwrap().push(source);
+                }
+            });
+        }
+        tokio::task::yield_now().await;
+        for pace in [Pace::Calm, Pace::Busy] {
+            board.set_pace(pace);
+            tokio::task::yield_now().await;
+            assert_eq!(*woken.lock().unwrap(), (0..16).collect::<Vec<_>>());
+            woken.lock().unwrap().clear();
+        }
     }
 }

@@ -25,7 +25,8 @@ const EVENTS: usize = 64;
 pub(super) struct Mirror {
     /// What is to stand in the cluster.
     news: watch::Sender<Option<Arc<Published>>>,
-    api_up: watch::Sender<bool>,
+    /// One for each task: several that wait for one are woken in an order that is left to chance.
+    api_up: [watch::Sender<bool>; 3],
     events: mpsc::Sender<EventNote>,
     _tasks: JoinSet<()>,
 }
@@ -33,18 +34,20 @@ pub(super) struct Mirror {
 impl Mirror {
     pub(super) fn start(ports: Ports, metrics: Arc<Metrics>) -> Self {
         let (news, to_tell) = watch::channel(None);
-        let (api_up, up) = watch::channel(false);
+        let [mirrors, tells, renews] = [(); 3].map(|()| watch::channel(false));
         let (events, notes) = mpsc::channel(EVENTS);
         let mut tasks = JoinSet::new();
-        tasks.spawn(mirror(ports.clone(), to_tell, up.clone(), metrics));
-        tasks.spawn(tell(ports.clone(), notes, up.clone()));
-        tasks.spawn(renew(ports, up));
-        Self { news, api_up, events, _tasks: tasks }
+        tasks.spawn(mirror(ports.clone(), to_tell, mirrors.1, metrics));
+        tasks.spawn(tell(ports.clone(), notes, tells.1));
+        tasks.spawn(renew(ports, renews.1));
+        Self { news, api_up: [mirrors.0, tells.0, renews.0], events, _tasks: tasks }
     }
 
     pub(super) fn turn(&self, scene: &Scene) {
         let up = scene.snapshot.api.value() == Some(&ApiHealth::Ready);
-        self.api_up.send_if_modified(|before| std::mem::replace(before, up) != up);
+        for api_up in &self.api_up {
+            api_up.send_if_modified(|before| std::mem::replace(before, up) != up);
+        }
     }
 
     pub(super) fn tell(&self, published: &Arc<Published>) {
