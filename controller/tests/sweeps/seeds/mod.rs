@@ -38,6 +38,9 @@ const SEEDS: u64 = 2_000;
 /// Longer than any command or call is late.
 const LATEST: Duration = Duration::from_secs(60);
 
+/// Longer than a boot, the pause until a supply is asked again, and `stableFor` of any document.
+const HEARD_TO_HOLD: Duration = Duration::from_secs(90);
+
 /// What does not end.
 const LOST: &str = "host never comes back";
 const KEPT: &str = "finalizer for ever";
@@ -120,11 +123,20 @@ async fn ends(stage: &mut Stage, site: &Site, target: Target) {
 async fn switched_on(stage: &mut Stage, site: &Site) {
     // What was told to go off before is off by then.
     stage.pass(LATEST).await;
-    for host in site.hosts {
-        stage.fate(&Fate::SwitchOn { host: (*host).into() });
+    if !site.heard_via.is_empty() {
+        // What is on while nobody hears that mains are back goes off again.
+        switch_on(stage, site.heard_via);
+        stage.pass(HEARD_TO_HOLD).await;
     }
+    switch_on(stage, site.hosts);
     stage.until("every host is on", 120, all_on).await;
     stage.pass(Duration::from_secs(70)).await;
+}
+
+fn switch_on(stage: &mut Stage, hosts: &[&str]) {
+    for host in hosts {
+        stage.fate(&Fate::SwitchOn { host: (*host).into() });
+    }
 }
 
 fn names(told: &Published, what: &str) -> bool {

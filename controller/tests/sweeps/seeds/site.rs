@@ -10,6 +10,7 @@ use super::{fault::pick, via::VIA};
 use crate::scenes::{SMALL, Scene};
 
 /// A world, and what can go wrong in it.
+#[derive(Clone, Copy)]
 pub struct Site {
     /// As it is told.
     pub name: &'static str,
@@ -21,6 +22,8 @@ pub struct Site {
     pub spare: &'static [&'static str],
     /// Its UPSes.
     pub supplies: &'static [&'static str],
+    /// Those of its hosts without which a supply is not heard.
+    pub heard_via: &'static [&'static str],
     /// In so many seconds it reaches its target once nothing fails.
     pub within: u64,
 }
@@ -32,6 +35,7 @@ pub static HUT: Site = Site {
     hosts: &["server-0", "agent-0", "agent-1"],
     spare: &["agent-0", "agent-1"],
     supplies: &["ups"],
+    heard_via: &[],
     within: 1_800,
 };
 
@@ -43,6 +47,7 @@ pub static HOUSE: Site = Site {
     hosts: &["server-0", "server-1", "server-2", "agent-0", "agent-1", "agent-2"],
     spare: &["server-1", "server-2", "agent-0", "agent-1", "agent-2"],
     supplies: &["left", "right"],
+    heard_via: &[],
     within: 1_800,
 };
 

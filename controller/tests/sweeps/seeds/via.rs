@@ -22,6 +22,7 @@ static ONLY: Site = Site {
         document: || document(&HUT, &[("powers: [\"*\"]", "agent-0")]),
     },
     spare: &["agent-1"],
+    heard_via: &["agent-0"],
     ..waits(&HUT)
 };
 
@@ -33,6 +34,7 @@ static RIGHT: Site = Site {
         document: || document(&HOUSE, &[(RIGHT_POWERS, "agent-1")]),
     },
     spare: &["server-1", "server-2", "agent-0", "agent-2"],
+    heard_via: &["agent-1"],
     ..waits(&HOUSE)
 };
 
@@ -43,6 +45,7 @@ static LEFT: Site = Site {
         world: |seed| world(&HOUSE, seed, &[("left", "server-0")]),
         document: || document(&HOUSE, &[(LEFT_POWERS, "server-0")]),
     },
+    heard_via: &["server-0"],
     ..waits(&HOUSE)
 };
 
@@ -54,6 +57,7 @@ static BOTH: Site = Site {
         document: || document(&HOUSE, &[(LEFT_POWERS, "server-0"), (RIGHT_POWERS, "agent-1")]),
     },
     spare: &["server-1", "server-2", "agent-0", "agent-2"],
+    heard_via: &["server-0", "agent-1"],
     ..waits(&HOUSE)
 };
 
@@ -62,8 +66,7 @@ const RIGHT_POWERS: &str = "powers: [server-2, agent-1, agent-2]";
 
 /// The same site, with time for batteries to run down.
 const fn waits(site: &Site) -> Site {
-    let Site { name, scene, hosts, spare, supplies, within } = *site;
-    Site { name, scene, hosts, spare, supplies, within: within + BATTERY_MUST_BE_EMPTY }
+    Site { within: site.within + BATTERY_MUST_BE_EMPTY, ..*site }
 }
 
 fn world(site: &Site, seed: u64, heard: &[(&str, &str)]) -> World {
