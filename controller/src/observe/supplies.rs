@@ -28,10 +28,8 @@ pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String, poll: D
         failures = if read.is_err() { failures + 1 } else { 0 };
         let told = read.as_ref().ok().map(|reading| reading.status.clone());
         board.supply(&name, ports.clock.now(), read.map_err(|error| error.unseen()));
-        if let Some(status) = told
-            && !glance(&ports, &board, &name, poll, &status).await
-        {
-            failures = 1;
+        if let Some(status) = told {
+            glance(&ports, &board, &name, poll, &status).await;
         }
         ports.clock.sleep(pause(poll, failures, ports.clock.now())).await;
     }
@@ -39,26 +37,17 @@ pub(super) async fn watch(ports: Ports, board: Arc<Board>, name: String, poll: D
 
 /// Half-way between two beats a supply is asked once more, and only other status words count: what
 /// it tells next is known half a poll earlier, and as many readings as before make a trigger. An
-/// answer that does not come is a look that failed: what was told before counts no longer. Returns
-/// whether it was heard.
-async fn glance(
-    ports: &Ports,
-    board: &Board,
-    name: &str,
-    poll: Duration,
-    status: &[String],
-) -> bool {
+/// answer that does not come is a look that failed: what was told before counts no longer.
+async fn glance(ports: &Ports, board: &Board, name: &str, poll: Duration, status: &[String]) {
     let half = until_beat(poll, ports.clock.now()).saturating_sub(poll / 2);
     if half.is_zero() {
-        return true;
+        return;
     }
     ports.clock.sleep(half).await;
     let read = ports.supplies.read(name, DEADLINE).await;
-    let is_heard = read.is_ok();
     if read.as_ref().map_or(true, |reading| reading.status != status) {
         board.supply(name, ports.clock.now(), read.map_err(|error| error.unseen()));
     }
-    is_heard
 }
 
 /// Looks are made on the beat of the poll, however long one takes: supplies with the same poll are
