@@ -1,6 +1,6 @@
 //! Promises 2 and 4: the order of going down, and the quorum.
 
-use crate::{Expect, Happening, Millis, Role, Violations, Wanted, What, replay::Replay};
+use crate::{Expect, Happening, Millis, Role, UNDER_WAY, Violations, Wanted, What, replay::Replay};
 
 pub(super) fn judge(
     replay: &Replay,
@@ -83,7 +83,9 @@ fn judge_last_server(
         violations.add(at, 2, sentence);
     }
     for (object, then) in &replay.gitops {
-        if replay.api_up && !is_spent && !then.suspended {
+        // What a person resumes in the same second, nobody knew of yet.
+        let is_known = then.resumed_by_hand.is_none_or(|since| at > since + UNDER_WAY);
+        if replay.api_up && !is_spent && !then.suspended && is_known {
             let sentence = format!("{host} took the API away before {object} was suspended");
             violations.add(at, 2, sentence);
         }

@@ -40,6 +40,8 @@ pub(super) struct HostThen {
 pub(super) struct GitopsThen {
     pub(super) parent: Option<String>,
     pub(super) suspended: bool,
+    /// When a person resumed it last.
+    pub(super) resumed_by_hand: Option<Millis>,
     /// Suspended before the run, or by a person in it.
     pub(super) theirs: bool,
 }
@@ -90,6 +92,7 @@ impl Replay {
             let then = GitopsThen {
                 parent: gitops.parent.clone(),
                 suspended: gitops.suspend.held,
+                resumed_by_hand: None,
                 theirs: gitops.suspend.is_theirs(),
             };
             (object.clone(), then)
@@ -192,6 +195,7 @@ impl Replay {
             // What Flux itself takes back is no longer anybody's.
             What::Resumed { object } => self.gitops(object, |g| {
                 g.suspended = false;
+                g.resumed_by_hand = person.then_some(at);
                 g.theirs &= happening.who == Actor::Ananke;
             }),
             What::Cordoned { node } if person => self.node(node, true),
