@@ -75,8 +75,8 @@ fn nothing_seen() -> Snapshot {
         now: since,
         supplies: [].into(),
         hosts: [].into(),
-        api: Seen::Unknown { why: Unseen::NotYet, since },
-        cluster: Seen::Unknown { why: Unseen::NotYet, since },
+        api: Seen::unknown(Unseen::NotYet, since),
+        cluster: Seen::unknown(Unseen::NotYet, since),
         observed: [].into(),
         requests: ananke_core::observe::Requests::default(),
     }
