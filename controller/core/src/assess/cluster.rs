@@ -83,25 +83,30 @@ pub(crate) fn attachments(view: &View<'_>, cluster: &ClusterFacts) -> u32 {
     attached.saturating_add(cluster.stray_attachments)
 }
 
-/// Whether anybody may be left who detaches volumes. Pods do that: once every agent is down or bare,
-/// and the servers that are left take no pod and have none, a volume that is still attached stays so
-/// for ever.
+/// Whether anybody may be left who detaches volumes. Carriers do that: once every agent is down or
+/// bare, and the servers that are left take no pod and have no carrier, a volume that is still
+/// attached stays so for ever.
 fn somebody_detaches(view: &View<'_>, cluster: &ClusterFacts) -> bool {
     let agents = || view.plant.hosts.iter().enumerate().filter(|(_, h)| h.role == Role::Agent);
     agents().next().is_none()
         || agents().any(|(at, _)| !is_gone(view, at) && !is_bare(view, at))
-        || nodes_left(view, cluster).any(|node| !node.unschedulable || !node.pods.is_empty())
+        || nodes_left(view, cluster).any(may_detach)
 }
 
-/// Whether a node takes no pod and has none, and nothing is mounted on its host: what detaches
-/// volumes is not there, and does not come.
+/// Whether a carrier is on a node, or may come there.
+fn may_detach(node: &NodeFacts) -> bool {
+    !node.unschedulable || node.pods.iter().any(|pod| pod.carrier)
+}
+
+/// Whether nothing is mounted on the host of a node, and what detaches volumes is not there and does
+/// not come.
 fn is_bare(view: &View<'_>, host: usize) -> bool {
     let mounts_nothing = view
         .facts(host)
         .filter(|seen| seen.is_fresh(view.snapshot.now, LOOKED_AT))
         .and_then(Seen::value)
         .is_some_and(|facts| facts.volumes == 0);
-    mounts_nothing && view.node(host).is_some_and(|node| node.unschedulable && node.pods.is_empty())
+    mounts_nothing && view.node(host).is_some_and(|node| !may_detach(node))
 }
 
 /// Pods that leave last.

@@ -1,6 +1,6 @@
 //! What was seen too long ago, or dated by a clock that was set, is not taken for the present.
 
-use ananke_core::observe::SnapshotFacts;
+use ananke_core::observe::{PodFacts, SnapshotFacts};
 
 use super::*;
 
@@ -83,7 +83,7 @@ fn volumes_that_are_mounted_nowhere_wait_for_what_detaches_them() {
     assert!(!arrived(open), "what detaches may come back there");
     let carrier: Change = |still| {
         let node = still.snapshot.cluster.value_mut().unwrap().nodes.get_mut("n2").unwrap();
-        node.pods.push(support::worlds::pod("csi"));
+        node.pods.push(PodFacts { carrier: true, ..support::worlds::pod("csi") });
     };
-    assert!(!arrived(carrier), "a pod is left that may detach it");
+    assert!(!arrived(carrier), "it is about to detach it");
 }
