@@ -107,6 +107,7 @@ fn a_plan_hears_a_supply_again_with_the_host_that_tells_of_it() {
     assert_eq!(made.steps[0].step.unit, "host/n4");
     let left: Vec<_> = made.end.units.iter().filter(|unit| !unit.arrived).collect();
     assert!(left.is_empty(), "{left:#?}");
+    assert!(made.end.supplies["east"].last_heard > Some(NOW), "{:?}", made.end.supplies["east"]);
 }
 
 /// Who evicts the pods of a node detaches its volumes, and no others.

@@ -23,3 +23,24 @@ fn a_via_host_is_tried_once_its_battery_has_run_down() {
     assert!(!is_tried(750_000));
     assert!(is_tried(750_001));
 }
+
+/// An upsd that says nothing on a host that is up is silent, as any other: that its host is not tried
+/// once more does not keep it on.
+#[test]
+fn a_via_host_that_is_up_goes_with_its_supply() {
+    let mut policy = support::policy("two-ups");
+    policy.spec.supplies[1].via = Some("host/n4".parse().unwrap());
+    let decision = decided(&policy, "running", |_, still| {
+        still.snapshot.supplies.insert("east".into(), Seen::unknown(Unseen::Silent, at(5_000)));
+        let memory = Arc::make_mut(still.journal.supplies.get_mut("east").unwrap());
+        (memory.phase, memory.on_battery_since) = (Phase::Falling, Some(at(4_000)));
+        memory.cause = Some(Cause { trigger: Trigger::LowBattery, figures: "LB".into() });
+        (memory.mains_since, memory.last_heard) = (None, Some(at(5_000)));
+        memory.last_runtime_seconds = Some(700);
+        // It has been up for longer than its supply is silent.
+        let facts = still.snapshot.hosts.get_mut("n4").unwrap().value_mut().unwrap();
+        facts.uptime_seconds = 9_000;
+    });
+    let host = decision.units.iter().find(|unit| unit.name == "host/n4").unwrap();
+    assert_eq!(host.wanted, Wanted::Down);
+}
