@@ -40,7 +40,8 @@ fn judge_drained(
 ) {
     let Some(then) = replay.hosts.get(host) else { return };
     // Without an API nobody can drain; containers are then ended on the host.
-    if expect.drains && replay.api_up && !then.pods.is_empty() {
+    let serves = replay.api_up && replay.may_serve(at, expect.unheard_is_off);
+    if expect.drains && serves && !then.pods.is_empty() {
         let pods: Vec<&str> = then.pods.iter().map(String::as_str).collect();
         let sentence = format!("the service of {host} was stopped before {}", pods.join(", "));
         violations.add(at, 2, sentence);
@@ -56,8 +57,9 @@ fn judge_last_server(
     expect: &Expect,
     violations: &mut Violations,
 ) {
-    let up = replay.servers_up(at);
-    if up != replay.quorum {
+    // One that is down already takes nothing away: it was killed, and its systemd starts it again.
+    let is_up = replay.hosts.get(host).is_some_and(|server| server.is_up(at));
+    if !is_up || replay.servers_up(at) != replay.quorum {
         return;
     }
     let powered = replay

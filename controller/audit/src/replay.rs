@@ -52,6 +52,12 @@ pub(super) struct NodeThen {
 }
 
 impl HostThen {
+    /// Whether its service is active or on its way there, as far as anybody can know.
+    pub(super) fn is_up(&self, at: Millis) -> bool {
+        let seemed = self.lost_at.is_some_and(|lost| at <= lost.saturating_add(NOT_GONE_YET));
+        self.serves() || seemed
+    }
+
     const fn serves(&self) -> bool {
         matches!(self.service, Service::Active | Service::Starting)
     }
@@ -133,13 +139,16 @@ impl Replay {
             || host.supplies.iter().any(|s| self.supplies.get(s).is_some_and(lasting))
     }
 
+    /// Whether enough servers for an API have been heard of late.
+    pub(super) fn may_serve(&self, at: Millis, unheard_is_off: Millis) -> bool {
+        let servers = self.hosts.values().filter(|h| h.role == Some(Role::Server));
+        servers.filter(|h| !h.is_taken_for_off(at, unheard_is_off)).count() >= self.quorum
+    }
+
     /// Servers whose service is active or on its way there, as far as anybody can know.
     pub(super) fn servers_up(&self, at: Millis) -> usize {
-        let up = |h: &&HostThen| {
-            let seemed = h.lost_at.is_some_and(|lost| at <= lost.saturating_add(NOT_GONE_YET));
-            h.role == Some(Role::Server) && (h.serves() || seemed)
-        };
-        self.hosts.values().filter(up).count()
+        let servers = self.hosts.values().filter(|h| h.role == Some(Role::Server));
+        servers.filter(|h| h.is_up(at)).count()
     }
 
     pub(super) fn apply(&mut self, happening: &Happening) {

@@ -35,8 +35,9 @@ use crate::{
 /// So many seeds where nobody asks for more.
 const SEEDS: u64 = 2_000;
 
-/// Longer than any command or call is late.
-const LATEST: Duration = Duration::from_secs(60);
+/// Longer than any command or call takes that is given up and done all the same: its deadline, and
+/// what it is late beyond that.
+const LATEST: Duration = Duration::from_secs(180);
 
 /// Longer than a boot, the pause until a supply is asked again, and `stableFor` of any document.
 const HEARD_TO_HOLD: Duration = Duration::from_secs(90);
